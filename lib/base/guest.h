@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The only header that touches memory a peer can write while we look: guest RAM and rings.
+ * Everything else holds `__guest` pointers it cannot dereference (clang and sparse check it).
+ * May touch: guest memory. Any thread that holds a binding of the ring.
+ * Every load is volatile or atomic and of its natural size: the compiler may not load twice (RING-1).
+ * spec: virtio-1.3 2.7.13, 2.8
+ */
+#ifndef VH_GUEST_H
+#define VH_GUEST_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "le.h"
+#include "res.h"
+#include "virtio.h"
+
+#if defined(__CHECKER__)
+#define __guest __attribute__((noderef, address_space(1)))
+#define VH_GUEST_FORCE __attribute__((force))
+#elif defined(__clang__) && defined(VH_CHECK_GUEST)
+#define __guest __attribute__((noderef, address_space(1)))
+#define VH_GUEST_FORCE
+#else
+#define __guest
+#define VH_GUEST_FORCE
+#endif
+
+/** A fresh mapping of ours becomes guest memory. Called by plat/map.c alone. */
+static inline uint8_t __guest *
+vh_guest_from_mapping(void *base)
+{
+	return (VH_GUEST_FORCE uint8_t __guest *)base;
+}
+
+/** The raw address, for the ABI's raw-pointer getters (api/export.c), munmap and address comparison. */
+static inline uintptr_t
+vh_guest_addr(const void __guest *p)
+{
+	return (uintptr_t)(VH_GUEST_FORCE const void *)p;
+}
+
+/** Pointer of any type into guest memory, `off` bytes behind base; the caller has proved the range. */
+#define vh_guest_at(type, base, off) ((type __guest *)((uint8_t __guest *)(base) + (off)))
+
+static VH_ALWAYS_INLINE uint16_t
+vh_guest_load16(const le16_t __guest *p)
+{
+	return vh_le16_to_cpu(*(VH_GUEST_FORCE const volatile le16_t *)p);
+}
+
+/** Pairs with the driver's release store of an index or of packed flags (ORDER-1, ORDER-2, ORDER-8). */
+static VH_ALWAYS_INLINE uint16_t
+vh_guest_load16_acquire(const le16_t __guest *p)
+{
+	return vh_le16_to_cpu(__atomic_load_n((VH_GUEST_FORCE const le16_t *)p, __ATOMIC_ACQUIRE));
+}
+
+static VH_ALWAYS_INLINE void
+vh_guest_store16(le16_t __guest *p, uint16_t v)
+{
+	*(VH_GUEST_FORCE volatile le16_t *)p = vh_cpu_to_le16(v);
+}
+
+/** Pairs with the driver's acquire load of the used index or packed flags (ORDER-3, ORDER-6, ORDER-9). */
+static VH_ALWAYS_INLINE void
+vh_guest_store16_release(le16_t __guest *p, uint16_t v)
+{
+	__atomic_store_n((VH_GUEST_FORCE le16_t *)p, vh_cpu_to_le16(v), __ATOMIC_RELEASE);
+}
+
+static VH_ALWAYS_INLINE void
+vh_guest_store64(void __guest *p, uint64_t v)
+{
+	*(VH_GUEST_FORCE volatile uint64_t *)p = v;
+}
+
+/** A descriptor taken over into private memory. `next` holds the packed ring's buffer id there. */
+struct vh_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+
+/** The 16 bytes of a descriptor by two 8-byte loads, each executed once; little-endian as found. */
+struct vh_desc_words {
+	uint64_t lo;
+	uint64_t hi;
+};
+
+static VH_ALWAYS_INLINE struct vh_desc_words
+vh_guest_load_desc(const void __guest *p)
+{
+	const volatile uint64_t *w = (VH_GUEST_FORCE const volatile uint64_t *)p;
+	struct vh_desc_words d = { .lo = w[0], .hi = w[1] };
+
+	return d;
+}
+
+/** {addr, len, flags, next} of a split descriptor. */
+static VH_ALWAYS_INLINE struct vh_desc
+vh_desc_from_split(struct vh_desc_words w)
+{
+	uint64_t hi = vh_le64_to_cpu((VH_FORCE_LE le64_t)w.hi);
+	struct vh_desc d = {
+		.addr = vh_le64_to_cpu((VH_FORCE_LE le64_t)w.lo),
+		.len = (uint32_t)hi,
+		.flags = (uint16_t)(hi >> 32),
+		.next = (uint16_t)(hi >> 48),
+	};
+
+	return d;
+}
+
+/** {addr, len, flags, id as next} of a packed descriptor. */
+static VH_ALWAYS_INLINE struct vh_desc
+vh_desc_from_packed(struct vh_desc_words w)
+{
+	uint64_t hi = vh_le64_to_cpu((VH_FORCE_LE le64_t)w.hi);
+	struct vh_desc d = {
+		.addr = vh_le64_to_cpu((VH_FORCE_LE le64_t)w.lo),
+		.len = (uint32_t)hi,
+		.next = (uint16_t)(hi >> 32),
+		.flags = (uint16_t)(hi >> 48),
+	};
+
+	return d;
+}
+
+/** Keeps the compiler from reading guest memory again in place of a private copy (RING-1). */
+static VH_ALWAYS_INLINE void
+vh_guest_barrier(void)
+{
+	__asm__ __volatile__("" ::: "memory");
+}
+
+/** Copy len bytes out of guest memory; torn data is the driver's loss (RING-10). */
+static VH_ALWAYS_INLINE void
+vh_guest_copy_in(void *dst, const void __guest *src, size_t len)
+{
+	memcpy(dst, (VH_GUEST_FORCE const void *)src, len);
+	vh_guest_barrier();
+}
+
+/** Copy len private bytes into guest memory. */
+static VH_ALWAYS_INLINE void
+vh_guest_copy_out(void __guest *dst, const void *src, size_t len)
+{
+	memcpy((VH_GUEST_FORCE void *)dst, src, len);
+	vh_guest_barrier();
+}
+
+static VH_ALWAYS_INLINE void
+vh_guest_prefetch(const void __guest *p)
+{
+	__builtin_prefetch((VH_GUEST_FORCE const void *)p, 0, 3);
+}
+
+static VH_ALWAYS_INLINE void
+vh_guest_prefetch_write(const void __guest *p)
+{
+	__builtin_prefetch((VH_GUEST_FORCE const void *)p, 1, 3);
+}
+
+/** Full fence between publishing and looking at the driver's event words, and the reverse (ORDER-4, ORDER-5). */
+static VH_ALWAYS_INLINE void
+vh_guest_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+#endif /* VH_GUEST_H */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Little-endian integers as they lie in rings and headers. sparse refuses their use without
+ * conversion. May touch: its arguments only. Any thread.
+ * spec: virtio-1.3 1.4
+ */
+#ifndef VH_LE_H
+#define VH_LE_H
+
+#include <stdint.h>
+
+#ifdef __CHECKER__
+#define VH_BITWISE __attribute__((bitwise))
+#define VH_FORCE_LE __attribute__((force))
+#else
+#define VH_BITWISE
+#define VH_FORCE_LE
+#endif
+
+typedef uint16_t VH_BITWISE le16_t;
+typedef uint32_t VH_BITWISE le32_t;
+typedef uint64_t VH_BITWISE le64_t;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define VH_SWAP_LE(bits, x) (x)
+#else
+#define VH_SWAP_LE(bits, x) __builtin_bswap##bits(x)
+#endif
+
+static inline uint16_t
+vh_le16_to_cpu(le16_t x)
+{
+	return VH_SWAP_LE(16, (VH_FORCE_LE uint16_t)x);
+}
+
+static inline uint32_t
+vh_le32_to_cpu(le32_t x)
+{
+	return VH_SWAP_LE(32, (VH_FORCE_LE uint32_t)x);
+}
+
+static inline uint64_t
+vh_le64_to_cpu(le64_t x)
+{
+	return VH_SWAP_LE(64, (VH_FORCE_LE uint64_t)x);
+}
+
+static inline le16_t
+vh_cpu_to_le16(uint16_t x)
+{
+	return (VH_FORCE_LE le16_t)VH_SWAP_LE(16, x);
+}
+
+static inline le32_t
+vh_cpu_to_le32(uint32_t x)
+{
+	return (VH_FORCE_LE le32_t)VH_SWAP_LE(32, x);
+}
+
+static inline le64_t
+vh_cpu_to_le64(uint64_t x)
+{
+	return (VH_FORCE_LE le64_t)VH_SWAP_LE(64, x);
+}
+
+#endif /* VH_LE_H */
