@@ -8,6 +8,7 @@
 #define VH_PROTECT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "res.h"
