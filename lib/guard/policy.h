@@ -7,6 +7,7 @@
 #ifndef VH_POLICY_H
 #define VH_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,16 +46,25 @@ struct vh_policy {
 /** The built-in defaults. */
 void vh_policy_defaults(struct vh_policy *p);
 /**
- * Parse an option string over the defaults. Every key at most once; unknown keys and values that do not
- * parse or are out of range are refused.
+ * Parse an option string over the defaults. Keys: the knobs above, violation.<name>=<decision>,
+ * preset=default|strict|observe (applied first, wherever it stands). Every key at most once, at most 32 pairs; unknown
+ * keys and values that do not parse or are out of range are refused.
  * @param err  receives one line that names the key, the value and what is allowed
- * @return 0, -EINVAL (err filled, *p undefined), -ENOMEM
+ * @return 0, -EINVAL (err filled, *p undefined)
  */
 int vh_policy_parse(const char *options, struct vh_policy *p, char *err, size_t err_len) VH_MUST_USE;
 /** As above from the environment variable HVHOST_OPTIONS (absent or empty: defaults). */
 int vh_policy_from_env(struct vh_policy *p, char *err, size_t err_len) VH_MUST_USE;
-/** Number of knobs, and "key=value" of knob i in buf; for telemetry and hvhost_ calls. */
+/** Number of knobs, one "violation.<name>" per code behind the others. */
 unsigned int vh_policy_count(void);
+/**
+ * Knob i in force; for telemetry and hvhost_ calls.
+ * @param key  receives the key, static string
+ * @param buf  receives the value in a form that vh_policy_parse takes
+ * @return 0, -ENOENT for i beyond the last, -ENOSPC for a short buf
+ */
 int vh_policy_format(const struct vh_policy *p, unsigned int i, const char **key, char *buf, size_t len);
+/** Can this violation have this decision? (matrix in policy.c) */
+bool vh_policy_allows(enum vh_violation code, enum vh_decision d);
 
 #endif /* VH_POLICY_H */

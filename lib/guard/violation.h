@@ -74,36 +74,60 @@ const char *vh_decision_name(enum vh_decision d);
  */
 const char *vh_decision_prefix(enum vh_scope scope, enum vh_decision d);
 
+/** Has a code in the list this number? */
+static inline bool
+vh_violation_valid(enum vh_violation code)
+{
+	return (unsigned int)code > VH_V_NONE && (unsigned int)code < VH_V_COUNT;
+}
+
 struct vh_policy;
+
+#define VH_GUARD_WORDS ((VH_V_COUNT + 63) / 64)
+
+/**
+ * Log-rate budget. One per guard unless ctl/ shares one between the connections of a socket path, so that reconnecting
+ * does not refill it (U6). All fields: `vhost-io` only. Zeroed = full and nothing logged yet.
+ */
+struct vh_log_bucket {
+	uint64_t at_ns;                 /* time of the last refill, 0 = never used */
+	uint64_t credit;                /* lines x 1e9 that may be written now */
+	uint64_t first[VH_GUARD_WORDS]; /* bit set: codes whose first occurrence was logged */
+};
 
 /** Last fault of a code waiting to be logged by `vhost-io`. */
 struct vh_guard_slot {
 	uint64_t count[VH_DECISIONS]; /* relaxed atomics, any thread */
 	uint64_t logged;              /* io: sum of counts at the last line */
-	struct vh_fault last;         /* torn reads tolerated: for the log line only */
+	struct vh_fault last;         /* relaxed, field by field: may mix two faults; for the log line only */
 };
 
 /** Per-device record of violations. Embedded in the device; lives as long as it. */
 struct vh_guard {
 	const struct vh_policy *policy; /* immutable after vh_guard_init */
 	char path[128];                 /* prefix of log lines */
-	uint64_t pending[(VH_V_COUNT + 63) / 64]; /* atomic bit set: codes to log */
-	uint64_t tokens;                /* io: log-rate bucket */
-	uint64_t tokens_at;             /* io: ns of the last refill */
-	uint64_t suppressed;            /* io: lines not written since the last one */
+	uint64_t pending[VH_GUARD_WORDS]; /* atomic bit set: codes to log */
+	struct vh_log_bucket *bucket;   /* io: &own unless shared */
+	struct vh_log_bucket own;
+	uint16_t next_code;             /* io: where the next flush begins */
 	struct vh_guard_slot slot[VH_V_COUNT];
 };
 
-/** policy must outlive the guard; path is copied (cut to fit). */
+/** policy must outlive the guard; path is copied (cut to fit). The guard must not move afterwards. */
 void vh_guard_init(struct vh_guard *g, const struct vh_policy *policy, const char *path);
+/** Draw on a log budget that outlives the guard (the socket path's). Before the first flush, `vhost-io`. */
+void vh_guard_share_bucket(struct vh_guard *g, struct vh_log_bucket *bucket);
+/** How log lines name a request number; process-wide, set once by a constructor of the layer that knows. NULL: number. */
+void vh_guard_set_message_names(const char *(*name)(uint32_t request));
 /**
  * Count a violation and decide. Any thread; never blocks, logs or allocates.
- * @return what the caller has to do; never milder than VH_RETRY for scope RING (a ring whose
- *         structure is impossible cannot be walked on: "observe" there still means stop reading the
- *         chain, as policy.c documents)
+ * @return what the caller has to do; never milder than VH_RETRY for scope RING (a ring whose structure is
+ *         impossible cannot be walked on: "observe" there is counted as observed, and the chain is left where it
+ *         is, as stock does). policy.c lists which decisions a scope can have.
  */
 enum vh_decision vh_violation_report(struct vh_guard *g, const struct vh_fault *f);
-/** Sum of a code's counters over all decisions. Any thread. */
+/** One counter, and the sum of a code's counters over all decisions. Any thread. 0 for a code outside the list. */
+uint64_t vh_guard_count_of(const struct vh_guard *g, enum vh_violation code, enum vh_decision d);
 uint64_t vh_guard_count(const struct vh_guard *g, enum vh_violation code);
 /** Write the pending log lines, rate-limited. `vhost-io` only. @return true if lines remain */
 bool vh_guard_flush(struct vh_guard *g, uint64_t now_ns);
