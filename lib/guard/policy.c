@@ -67,13 +67,14 @@ struct knob {
 #define ANY_MS 600000
 #define ANY_RATE 1000000
 
+/* Keys of one group stand together: telemetry makes a dictionary of each. */
 static const struct knob knobs[] = {
 	KNOB("ctl.msg_deadline_ms", NUMBER, msg_deadline_ms, 10, ANY_MS, 1000),
 	KNOB("ctl.reply_deadline_ms", NUMBER, reply_deadline_ms, 10, ANY_MS, 1000),
-	KNOB("limit.pending_replies", NUMBER, pending_replies, 1, VH_MAX_PENDING_REPLIES, VH_MAX_PENDING_REPLIES),
 	KNOB("ctl.max_nacks", NUMBER, max_nacks, 1, UINT32_MAX, 64),
 	KNOB("ctl.rate", NUMBER, ctl_rate, 1, ANY_RATE, 2000),
 	KNOB("ctl.burst", NUMBER, ctl_burst, 1, ANY_RATE, 8192),
+	KNOB("limit.pending_replies", NUMBER, pending_replies, 1, VH_MAX_PENDING_REPLIES, VH_MAX_PENDING_REPLIES),
 	KNOB("mem.table_rate", NUMBER, table_rate, 1, ANY_RATE, 20),
 	KNOB("mem.table_burst", NUMBER, table_burst, 1, ANY_RATE, 64),
 	KNOB("conn.per_socket", NUMBER, conn_per_socket, 1, VH_MAX_DEVICES, 16),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Read-only telemetry: /vhost/list, /vhost/device,<vid>, /vhost/violations,<vid>, /vhost/about.
+ * Read-only telemetry: /vhost/list[,<first vid>], /vhost/device,<vid>[,<first ring>], /vhost/violations,<vid>,
+ * /vhost/about[,<vid>].
  * guard/ does not know devices: dev/ registers the functions that read them.
  * May touch: librte_telemetry. Handlers run on the telemetry thread.
  */
@@ -43,7 +44,7 @@ struct vh_telemetry_source {
 	int (*policy)(int vid, struct vh_policy *out); /* vid -1: process policy (from the environment) */
 };
 
-/** src must live for ever. Called once by a constructor of dev/. */
+/** src must live for ever. Called once by a constructor of dev/; until then the commands answer null. */
 void vh_telemetry_set_source(const struct vh_telemetry_source *src);
 
 /** Name of virtio feature bit 0..63 / protocol feature bit 0..63, NULL if none. */
