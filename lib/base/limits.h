@@ -5,6 +5,9 @@
 #ifndef VH_LIMITS_H
 #define VH_LIMITS_H
 
+/* <limits.h> of DPDK's headers finds this file first: hand on to the system's. */
+#include_next <limits.h>
+
 enum vh_limit {
 	/* devices (vid 0..1023) and registered paths; ABI: RTE_MAX_VHOST_DEVICE */
 	VH_MAX_DEVICES = 1024,
