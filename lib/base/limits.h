@@ -2,11 +2,11 @@
 /*
  * Every numeric limit: value, unit, reason, source. May touch: nothing. Any thread.
  */
+/* DPDK's and the compiler's own <limits.h> find this file first: hand on to the system's, each time. */
+#include_next <limits.h>
+
 #ifndef VH_LIMITS_H
 #define VH_LIMITS_H
-
-/* <limits.h> of DPDK's headers finds this file first: hand on to the system's. */
-#include_next <limits.h>
 
 enum vh_limit {
 	/* devices (vid 0..1023) and registered paths; ABI: RTE_MAX_VHOST_DEVICE */
