@@ -19,6 +19,7 @@ struct vh_door {
 	uint32_t gate;  /* not 0: control has or wants the ring (atomic) */
 	uint32_t wish;  /* requested bits for vhost-io, see D3 (atomic) */
 	const struct vh_bind *bind; /* NULL or the binding in force (atomic) */
+	uint32_t wait_us; /* vq.enter_wait_us of the device that has the ring (relaxed) */
 } VH_CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct vh_door) == VH_CACHE_LINE, "one door per cache line");
