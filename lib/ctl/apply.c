@@ -145,6 +145,7 @@ static void
 commit_device(struct vh_conn *c)
 {
 	struct vh_device *dev = c->dev;
+	rte_spinlock_t *peek = &vh_slots[dev->vid].peek;
 
 	switch (c->msg.request) {
 	case VH_SET_FEATURES:
@@ -155,18 +156,24 @@ commit_device(struct vh_conn *c)
 				c->msg.features);
 		break;
 	case VH_RESET_OWNER:
+		rte_spinlock_lock(peek);
 		vh_forget_readiness(dev);
+		rte_spinlock_unlock(peek);
 		break;
 	case VH_GET_VRING_BASE:
 		/* H29: the device stops; it starts again when a ring is kicked */
+		rte_spinlock_lock(peek);
 		dev->restart_blocked = true;
 		dev->ready = false;
+		rte_spinlock_unlock(peek);
 		break;
 	case VH_SET_VRING_KICK:
 		dev->restart_blocked = false;
 		break;
 	case VH_NET_SET_MTU:
+		rte_spinlock_lock(peek);
 		dev->mtu = c->msg.mtu;
+		rte_spinlock_unlock(peek);
 		break;
 	case VH_SEND_RARP:
 		vh_arm_rarp(dev, c->msg.mac);
@@ -196,10 +203,12 @@ keep_position(struct vh_conn *c)
 	if (c->msg.ring >= dev->nr_queues)
 		return;
 	q = dev->queue[c->msg.ring];
+	rte_spinlock_lock(&vh_slots[dev->vid].peek);
 	if (c->was_started && q->ring != NULL)
 		vh_ring_positions(q->ring, (dev->features & VH_F_RING_PACKED) != 0, &q->conf.base_avail,
 				&q->conf.base_used);
 	q->conf.base_set = true;
+	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
 	c->position = q->conf.base_avail;
 }
 

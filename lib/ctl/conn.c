@@ -135,7 +135,7 @@ vh_conn_put(struct vh_conn *c)
 const struct rte_vhost_device_ops *
 vh_conn_ops(struct vh_conn *c, const char *name)
 {
-	c->callback = name;
+	__atomic_store_n(&c->callback, name, __ATOMIC_RELAXED);
 	return c->dev->set.ops;
 }
 

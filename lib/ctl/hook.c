@@ -74,7 +74,7 @@ call(struct vh_conn *c, rte_vhost_msg_handle fn, struct vh_wire_msg *w, const ch
 {
 	enum rte_vhost_msg_result r;
 
-	c->callback = name;
+	__atomic_store_n(&c->callback, name, __ATOMIC_RELAXED);
 	if (c->dev->doors_held)
 		vh_device_doors_for_thread(c->dev, true);
 	r = fn(c->dev->vid, w);

@@ -353,7 +353,7 @@ vh_conn_end_in_caller(struct vh_conn *c, uint32_t wait_ms)
 		c->takeover = false;
 		c->drop_after = true;
 	}
-	what = c->callback;
+	what = __atomic_load_n(&c->callback, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&c->lock);
 	if (rc < 0)
 		VH_LOG_CONFIG(ERR, c->dev->path, "path removed, callback %s still running",

@@ -76,6 +76,12 @@ refuse(struct vh_conn *c)
 	c->handled = VH_REFUSED;
 	if (c->fault.message == 0)
 		c->fault.message = c->frame.request;
+	if (c->frame.request != VH_SET_FEATURES)
+		return;
+	/* STAT-4: the driver reads back that its features were not accepted */
+	rte_spinlock_lock(&vh_slots[c->dev->vid].peek);
+	c->dev->status &= (uint8_t)~VH_STATUS_FEATURES_OK;
+	rte_spinlock_unlock(&vh_slots[c->dev->vid].peek);
 }
 
 /* An unknown number, or a feature we lack, may still be one an application's hook serves (UNK-1, V48). */

@@ -39,7 +39,7 @@ give_over(struct vh_conn *c)
 	bool yes;
 
 	pthread_mutex_lock(&c->lock);
-	yes = c->takeover;
+	yes = c->takeover && c->owner != VH_OWNER_GONE;
 	if (yes) {
 		c->owner = VH_OWNER_CALLER;
 		pthread_cond_broadcast(&c->handed);
@@ -105,7 +105,7 @@ run_step(struct vh_conn *c, const struct vh_step *s, enum vh_where here)
 	c->step++;
 	if (r == VH_STEP_WORK)
 		return true;
-	c->callback = NULL;
+	__atomic_store_n(&c->callback, NULL, __ATOMIC_RELAXED);
 	check_dropped(c);
 	return false;
 }

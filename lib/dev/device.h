@@ -168,6 +168,7 @@ struct vh_plan {
 		struct vh_fault fault;      /* details of parked */
 		struct vh_bind *bind;       /* allocated new binding; after commit the replaced one */
 		struct vh_ring *fresh;      /* private state for a ring that never had one; owned until commit */
+		int node;                   /* NUMA node of fresh */
 		uint64_t seen;              /* door word at commit, for grace; even = nobody to wait for */
 	} *ring;
 };

@@ -50,7 +50,8 @@ prepare_private(struct vh_plan *p, uint16_t i)
 	struct vh_queue *q = p->dev->queue[i];
 
 	if (q->ring == NULL && r->fresh == NULL) {
-		r->fresh = vh_ring_create(vh_numa_node_of(r->want.desc));
+		r->node = vh_numa_node_of(r->want.desc);
+		r->fresh = vh_ring_create(r->node);
 		if (r->fresh == NULL)
 			return -ENOMEM;
 	}
@@ -115,17 +116,22 @@ publish_ring(struct vh_plan *p, uint16_t i)
 	struct vh_door *d = &vh_doors[p->dev->vid][i];
 	struct vh_bind *old = q->bind;
 	struct vh_queue_conf conf;
+	uint32_t wish = 0;
+	bool comes_up;
 
 	if (r->start)
 		start_ring(q, r);
-	if (r->bind != NULL && q->notify_set && vh_bind_has(r->bind, VH_B_READY) &&
-			(r->start || old == NULL || !vh_bind_has(old, VH_B_READY)))
-		vh_ring_notify(r->bind, q->notify_on);
+	comes_up = r->bind != NULL && vh_bind_has(r->bind, VH_B_READY) &&
+		(r->start || old == NULL || !vh_bind_has(old, VH_B_READY));
 	rte_spinlock_lock(&vh_slots[p->dev->vid].peek);
 	if (r->fresh != NULL) {
+		p->dev->numa_node = r->node;
 		q->ring = r->fresh;
 		r->fresh = NULL;
 	}
+	/* read in the section that publishes q->bind: a later wish finds the ring and applies itself (H40) */
+	if (comes_up && q->notify_set)
+		wish = q->notify_on ? VH_WISH_NOTIFY_ON : VH_WISH_NOTIFY_OFF;
 	conf = q->conf;
 	q->conf = r->conf;
 	q->parked = r->parked;
@@ -138,6 +144,10 @@ publish_ring(struct vh_plan *p, uint16_t i)
 	__atomic_store_n(&d->wait_us, p->dev->policy->enter_wait_us, __ATOMIC_RELAXED);
 	/* seq_cst: pairs with the entry in vh_door_try() (D1, D4) */
 	__atomic_store_n(&d->bind, q->bind, __ATOMIC_SEQ_CST);
+	if (wish != 0) {
+		__atomic_store_n(&d->wish, wish, __ATOMIC_RELEASE);
+		vh_report(p->dev->vid);
+	}
 }
 
 /* A table whose addresses the application has seen stays until nothing runs (M1). */
