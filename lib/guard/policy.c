@@ -60,44 +60,75 @@ struct knob {
 	enum knob_type type;
 	uint16_t offset;
 	uint64_t min, max, def;
+	const char *text;
 };
 
-#define KNOB(key, type, field, min, max, def) { key, KNOB_##type, offsetof(struct vh_policy, field), min, max, def }
+#define KNOB(key, type, field, min, max, def, text) \
+	{ key, KNOB_##type, offsetof(struct vh_policy, field), min, max, def, text }
 #define TIB(n) (UINT64_C(n) << 40)
 #define ANY_MS 600000
 #define ANY_RATE 1000000
 
 /* Keys of one group stand together: telemetry makes a dictionary of each. */
 static const struct knob knobs[] = {
-	KNOB("ctl.msg_deadline_ms", NUMBER, msg_deadline_ms, 10, ANY_MS, 1000),
-	KNOB("ctl.reply_deadline_ms", NUMBER, reply_deadline_ms, 10, ANY_MS, 1000),
-	KNOB("ctl.max_nacks", NUMBER, max_nacks, 1, UINT32_MAX, 64),
-	KNOB("ctl.rate", NUMBER, ctl_rate, 1, ANY_RATE, 2000),
-	KNOB("ctl.burst", NUMBER, ctl_burst, 1, ANY_RATE, 8192),
-	KNOB("limit.pending_replies", NUMBER, pending_replies, 1, VH_MAX_PENDING_REPLIES, VH_MAX_PENDING_REPLIES),
-	KNOB("conn.per_socket", NUMBER, conn_per_socket, 1, VH_MAX_DEVICES, 16),
-	KNOB("conn.rate", NUMBER, conn_rate, 1, ANY_RATE, 50),
-	KNOB("conn.burst", NUMBER, conn_burst, 1, ANY_RATE, 64),
-	KNOB("conn.backoff_min_ms", NUMBER, backoff_min_ms, 1, ANY_MS, 10),
-	KNOB("conn.backoff_max_ms", NUMBER, backoff_max_ms, 1, ANY_MS, 1000),
-	KNOB("mem.table_rate", NUMBER, table_rate, 1, ANY_RATE, 20),
-	KNOB("mem.table_burst", NUMBER, table_burst, 1, ANY_RATE, 64),
-	KNOB("mem.quota", BYTES, mem_quota, 1 << 20, TIB(128), TIB(32)),
-	KNOB("mem.quota_process", BYTES, mem_quota_process, 1 << 20, TIB(128), TIB(80)),
-	KNOB("mem.maps", NUMBER, mem_maps, VH_MAX_REGIONS, 1 << 20, 4096),
-	KNOB("mem.allow_disk_files", SWITCH, allow_disk_files, 0, 1, 0),
-	KNOB("mem.require_seal", SWITCH, require_seal, 0, 1, 0),
-	KNOB("isolation.guard", SWITCH, guard_pages, 0, 1, 1),
-	KNOB("vq.allow_overlap", SWITCH, allow_overlap, 0, 1, 0),
-	KNOB("vq.tx_max", NUMBER, tx_max, VH_MIN_FRAME, VH_MAX_TX_FRAME, VH_MAX_TX_FRAME),
-	KNOB("vq.max_pieces", NUMBER, max_pieces, 2, VH_MAX_PIECES, VH_MAX_PIECES),
-	KNOB("vq.budget", NUMBER, budget, VH_MAX_PIECES, 1 << 20, VH_CALL_BUDGET),
-	KNOB("vq.enter_wait_us", NUMBER, enter_wait_us, 0, 1000000, 1000),
-	KNOB("net.gso_min", NUMBER, gso_min, 1, UINT16_MAX, 8),
-	KNOB("net.rarp_interval", NUMBER, rarp_interval_ms, 0, ANY_MS, 50),
-	KNOB("log.rate", NUMBER, log_rate, 0, ANY_RATE, 10),
-	KNOB("log.burst", NUMBER, log_burst, 1, ANY_RATE, 100),
-	KNOB("api.wait_ms", NUMBER, api_wait_ms, 0, ANY_MS, 5000),
+	KNOB("ctl.msg_deadline_ms", NUMBER, msg_deadline_ms, 10, ANY_MS, 1000,
+		"ms from the first to the last byte of a message"),
+	KNOB("ctl.reply_deadline_ms", NUMBER, reply_deadline_ms, 10, ANY_MS, 1000,
+		"ms that a front-end may leave a reply unread"),
+	KNOB("ctl.max_nacks", NUMBER, max_nacks, 1, UINT32_MAX, 64,
+		"refused messages in a row before the connection is closed"),
+	KNOB("ctl.rate", NUMBER, ctl_rate, 1, ANY_RATE, 2000,
+		"messages per second and device; what is more waits"),
+	KNOB("ctl.burst", NUMBER, ctl_burst, 1, ANY_RATE, 8192,
+		"messages that may come at once"),
+	KNOB("limit.pending_replies", NUMBER, pending_replies, 1, VH_MAX_PENDING_REPLIES, VH_MAX_PENDING_REPLIES,
+		"unsent replies before reading from a connection stops"),
+	KNOB("conn.per_socket", NUMBER, conn_per_socket, 1, VH_MAX_DEVICES, 16,
+		"running connections per socket"),
+	KNOB("conn.rate", NUMBER, conn_rate, 1, ANY_RATE, 50,
+		"connections accepted per second and socket; what is more waits"),
+	KNOB("conn.burst", NUMBER, conn_burst, 1, ANY_RATE, 64,
+		"connections accepted at once"),
+	KNOB("conn.backoff_min_ms", NUMBER, backoff_min_ms, 1, ANY_MS, 10,
+		"client mode: first pause before connecting again"),
+	KNOB("conn.backoff_max_ms", NUMBER, backoff_max_ms, 1, ANY_MS, 1000,
+		"client mode: longest pause"),
+	KNOB("mem.table_rate", NUMBER, table_rate, 1, ANY_RATE, 20,
+		"memory table changes per second and socket; what is more waits"),
+	KNOB("mem.table_burst", NUMBER, table_burst, 1, ANY_RATE, 64,
+		"memory table changes that may come at once"),
+	KNOB("mem.quota", BYTES, mem_quota, 1 << 20, TIB(128), TIB(32),
+		"guest memory mapped per device"),
+	KNOB("mem.quota_process", BYTES, mem_quota_process, 1 << 20, TIB(128), TIB(80),
+		"guest memory mapped by the process"),
+	KNOB("mem.maps", NUMBER, mem_maps, VH_MAX_REGIONS, 1 << 20, 4096,
+		"mappings of the process"),
+	KNOB("mem.allow_disk_files", SWITCH, allow_disk_files, 0, 1, 0,
+		"accept guest memory in files of a disk file system"),
+	KNOB("mem.require_seal", SWITCH, require_seal, 0, 1, 0,
+		"refuse guest memory that can be shrunk"),
+	KNOB("isolation.guard", SWITCH, guard_pages, 0, 1, 1,
+		"inaccessible pages around each mapping"),
+	KNOB("vq.allow_overlap", SWITCH, allow_overlap, 0, 1, 0,
+		"accept ring areas that overlap"),
+	KNOB("vq.tx_max", NUMBER, tx_max, VH_MIN_FRAME, VH_MAX_TX_FRAME, VH_MAX_TX_FRAME,
+		"bytes of one frame from the guest"),
+	KNOB("vq.max_pieces", NUMBER, max_pieces, 2, VH_MAX_PIECES, VH_MAX_PIECES,
+		"memory pieces of one packet"),
+	KNOB("vq.budget", NUMBER, budget, VH_MAX_PIECES, 1 << 20, VH_CALL_BUDGET,
+		"descriptors looked at per call"),
+	KNOB("vq.enter_wait_us", NUMBER, enter_wait_us, 0, 1000000, 1000,
+		"us that an enqueue waits for a ring held by somebody else"),
+	KNOB("net.gso_min", NUMBER, gso_min, 1, UINT16_MAX, 8,
+		"smallest segment size a guest may ask for"),
+	KNOB("net.rarp_interval", NUMBER, rarp_interval_ms, 0, ANY_MS, 50,
+		"ms between two announcements for a guest"),
+	KNOB("log.rate", NUMBER, log_rate, 0, ANY_RATE, 10,
+		"lines about violations per second and device"),
+	KNOB("log.burst", NUMBER, log_burst, 1, ANY_RATE, 100,
+		"lines about violations at once"),
+	KNOB("api.wait_ms", NUMBER, api_wait_ms, 0, ANY_MS, 5000,
+		"ms that a management call waits for another thread"),
 };
 
 #define NR_KNOBS (sizeof(knobs) / sizeof(knobs[0]))
@@ -213,29 +244,42 @@ refuse_violation(struct text *err, const char *key)
 	return -EINVAL;
 }
 
-static int
-refuse_decision(struct text *err, enum vh_violation code, const char *value)
+static void
+add_decisions(struct text *t, enum vh_violation code)
 {
-	const char *sep = " ";
+	const char *sep = "";
 
-	text_add(err, "%s=%s: allowed are", decision_keys[code], value);
 	for (unsigned int d = 0; d < VH_DECISIONS; d++) {
 		if (!vh_policy_allows(code, (enum vh_decision)d))
 			continue;
-		text_add(err, "%s%s", sep, vh_decision_name((enum vh_decision)d));
+		text_add(t, "%s%s", sep, vh_decision_name((enum vh_decision)d));
 		sep = ", ";
 	}
+}
+
+static void
+add_range(struct text *t, const struct knob *k)
+{
+	if (k->type == KNOB_SWITCH)
+		text_add(t, "on, off");
+	else
+		text_add(t, "%" PRIu64 " to %" PRIu64 "%s", k->min, k->max,
+			k->type == KNOB_BYTES ? " bytes (suffix k, m, g or t)" : "");
+}
+
+static int
+refuse_decision(struct text *err, enum vh_violation code, const char *value)
+{
+	text_add(err, "%s=%s: allowed are ", decision_keys[code], value);
+	add_decisions(err, code);
 	return -EINVAL;
 }
 
 static int
 refuse_value(struct text *err, const struct knob *k, const char *value)
 {
-	if (k->type == KNOB_SWITCH)
-		text_add(err, "%s=%s: allowed are on, off", k->key, value);
-	else
-		text_add(err, "%s=%s: allowed are %" PRIu64 " to %" PRIu64 "%s", k->key, value, k->min, k->max,
-			k->type == KNOB_BYTES ? " bytes (suffix k, m, g or t)" : "");
+	text_add(err, "%s=%s: allowed are ", k->key, value);
+	add_range(err, k);
 	return -EINVAL;
 }
 
@@ -465,4 +509,24 @@ vh_policy_format(const struct vh_policy *p, unsigned int i, const char **key, ch
 		n = snprintf(buf, len, "%s", vh_decision_name((enum vh_decision)p->decision[code]));
 	}
 	return n >= 0 && (size_t)n < len ? 0 : -ENOSPC;
+}
+
+int
+vh_policy_describe(unsigned int i, const char **text, char *allowed, size_t len)
+{
+	struct text t = { allowed, len, 0 };
+
+	if (i >= vh_policy_count() || len == 0)
+		return -ENOENT;
+	allowed[0] = '\0';
+	if (i < NR_KNOBS) {
+		*text = knobs[i].text;
+		add_range(&t, &knobs[i]);
+	} else {
+		enum vh_violation code = (enum vh_violation)(i - NR_KNOBS + 1);
+
+		*text = vh_violation_info(code)->text;
+		add_decisions(&t, code);
+	}
+	return 0;
 }

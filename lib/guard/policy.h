@@ -64,6 +64,13 @@ unsigned int vh_policy_count(void);
  * @return 0, -ENOENT for i beyond the last, -ENOSPC for a short buf
  */
 int vh_policy_format(const struct vh_policy *p, unsigned int i, const char **key, char *buf, size_t len);
+/**
+ * What knob i is about and may be set to; for documentation and help.
+ * @param text     receives a static string
+ * @param allowed  receives e.g. "1 to 64" or "drop, close", cut to len
+ * @return 0, -ENOENT for i beyond the last
+ */
+int vh_policy_describe(unsigned int i, const char **text, char *allowed, size_t len);
 /** Can this violation have this decision? (matrix in policy.c) */
 bool vh_policy_allows(enum vh_violation code, enum vh_decision d);
 

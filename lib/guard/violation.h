@@ -117,7 +117,7 @@ struct vh_guard {
 void vh_guard_init(struct vh_guard *g, const struct vh_policy *policy, const char *path);
 /** Draw on a log budget that outlives the guard (the socket path's). Before the first flush, `vhost-io`. */
 void vh_guard_share_bucket(struct vh_guard *g, struct vh_log_bucket *bucket);
-/** How log lines name a request number; process-wide, set once by a constructor of the layer that knows. NULL: number. */
+/** How log lines name a request number; process-wide, set once by the layer that knows. NULL: the number. */
 void vh_guard_set_message_names(const char *(*name)(uint32_t request));
 /**
  * Count a violation and decide. Any thread; never blocks, logs or allocates.

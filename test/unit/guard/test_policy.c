@@ -144,7 +144,8 @@ too_many_pairs(void **state)
 	size_t used = 0;
 
 	for (unsigned int i = 1; i <= 33; i++)
-		used += (size_t)snprintf(options + used, sizeof(options) - used, "%sviolation.%s=close", i > 1 ? "," : "",
+		used += (size_t)snprintf(options + used, sizeof(options) - used, "%sviolation.%s=close",
+			i > 1 ? "," : "",
 			vh_violation_info((enum vh_violation)i)->name);
 	refused(options, "at most 32 pairs", "key=value");
 }
@@ -243,6 +244,26 @@ round_trip(void **state)
 }
 
 static void
+descriptions(void **state)
+{
+	char allowed[128], cut[8];
+	const char *text;
+
+	for (unsigned int i = 0; i < vh_policy_count(); i++) {
+		assert_int_equal(vh_policy_describe(i, &text, allowed, sizeof(allowed)), 0);
+		assert_true(strlen(text) > 10);
+		assert_true(strlen(allowed) >= 4);
+	}
+	assert_int_equal(vh_policy_describe(0, &text, allowed, sizeof(allowed)), 0);
+	assert_string_equal(allowed, "10 to 600000");
+	assert_int_equal(vh_policy_describe(0, &text, cut, sizeof(cut)), 0);
+	assert_string_equal(cut, "10 t...");
+	assert_int_equal(vh_policy_describe(vh_policy_count() - 1, &text, allowed, sizeof(allowed)), 0);
+	assert_string_equal(allowed, "observe, stop, close"); /* notify_blocked */
+	assert_int_equal(vh_policy_describe(vh_policy_count(), &text, allowed, sizeof(allowed)), -ENOENT);
+}
+
+static void
 environment(void **state)
 {
 	struct vh_policy p, d;
@@ -272,6 +293,7 @@ main(void)
 		cmocka_unit_test(presets),
 		cmocka_unit_test(matrix),
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(descriptions),
 		cmocka_unit_test(environment),
 	};
 

@@ -291,7 +291,8 @@ connect_telemetry(void **state)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	char arg[64];
-	char *argv[] = { (char[]){ "test" }, (char[]){ "--no-huge" }, (char[]){ "--no-shconf" }, (char[]){ "-m" }, (char[]){ "64" },
+	char *argv[] = { (char[]){ "test" }, (char[]){ "--no-huge" }, (char[]){ "--no-shconf" }, (char[]){ "-m" },
+		(char[]){ "64" },
 		(char[]){ "--no-pci" }, (char[]){ "--log-level=*:error" }, arg, NULL };
 
 	snprintf(prefix, sizeof(prefix), "vhguard%d", getpid());

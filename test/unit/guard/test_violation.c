@@ -159,8 +159,8 @@ line_of_a_ring(void **state)
 	assert_string_equal(logged(), ""); /* a report itself never logs */
 	assert_false(vh_guard_flush(&guard, SECOND));
 	assert_false(vh_guard_pending(&guard));
-	assert_string_equal(logged(), "VHOST_DATA: (/tmp/sock0) violation avail_idx queue=3 position=17 observed=0x1234 "
-		"limit=0x100 action=broken (available index further ahead than the ring allows)\n");
+	assert_string_equal(logged(), "VHOST_DATA: (/tmp/sock0) violation avail_idx queue=3 position=17 "
+		"observed=0x1234 limit=0x100 action=broken (available index further ahead than the ring allows)\n");
 }
 
 static void
