@@ -201,6 +201,8 @@ fe_send_hdr(struct fe *fe, const struct fe_hdr *hdr, const void *payload, size_t
 	if (len > 0)
 		memcpy(bytes + sizeof(*hdr), payload, len);
 	fe->sent++;
+	if (fe->cut_after != 0 && fe->sent > fe->cut_after)
+		fe_close(fe, false);
 	return fe_send_raw(fe, bytes, sizeof(*hdr) + len, fds, nfds);
 }
 

@@ -134,6 +134,7 @@ struct fe {
 	uint64_t offered, features;  /* virtio features: of the device, acked */
 	uint64_t pf_offered, pf;     /* protocol features */
 	uint64_t sent, received;     /* messages */
+	uint64_t cut_after;          /* close the socket instead of sending a message more than that; 0: never */
 };
 
 /* --- sockets --- */
