@@ -125,7 +125,8 @@ report_parked(struct vh_conn *c)
 			continue;
 		r->fault.queue = i;
 		r->fault.message = c->msg.request;
-		(void)vh_violation_report(&c->dev->guard, &r->fault);
+		if (vh_violation_report(&c->dev->guard, &r->fault) == VH_CLOSE)
+			c->close = true;
 		vh_report(c->dev->vid);
 	}
 }

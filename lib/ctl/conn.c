@@ -51,6 +51,7 @@ create_device(struct vh_endpoint *ep, struct vh_conn *c)
 	if (dev == NULL)
 		return NULL;
 	dev->conn = c;
+	vh_guard_share_bucket(&dev->guard, &ep->log);
 	if (vh_slot_take(dev) >= 0)
 		return dev;
 	VH_LOG_CONFIG(ERR, ep->path, "no free device: %d are in use", VH_MAX_DEVICES);

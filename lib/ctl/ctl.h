@@ -46,6 +46,7 @@ struct vh_endpoint {
 	struct vh_timer timer;   /* server: accept again; client: connect again */
 	struct vh_task begin, end;
 	struct vh_bucket accepts, tables;
+	struct vh_log_bucket log; /* of all its connections: reconnecting does not refill it (U6) */
 	uint32_t backoff_ms;
 	uint64_t connected_ns;
 	bool told_reconnecting;

@@ -82,7 +82,7 @@ static struct vh_endpoint *
 create_endpoint(const char *path, uint64_t flags)
 {
 	struct vh_endpoint *ep = calloc(1, sizeof(*ep));
-	char err[256];
+	char err[1024];
 
 	if (ep == NULL)
 		return NULL;

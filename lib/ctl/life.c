@@ -96,9 +96,12 @@ step_signal_err(struct vh_conn *c)
 
 	for (i = 0; i < c->dev->nr_queues; i++) {
 		struct vh_queue *q = c->dev->queue[i];
+		uint32_t broke = __atomic_exchange_n(&q->broke, 0, __ATOMIC_ACQUIRE);
 
-		if (__atomic_exchange_n(&q->broke, 0, __ATOMIC_ACQUIRE) != 0 && q->conf.err != NULL)
+		if (broke != 0 && q->conf.err != NULL)
 			(void)vh_efd_signal(q->conf.err);
+		if (broke == VH_BROKE_CLOSE)
+			c->close = true;
 	}
 	c->frame.request = 0;
 	return VH_STEP_DONE;

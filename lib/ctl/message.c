@@ -392,6 +392,15 @@ wants_ack(const struct vh_conn *c)
 	return (c->frame.flags & VH_MSG_NEED_REPLY) != 0 && !explicit_kind && !c->replied;
 }
 
+/* For the log line. */
+static uint16_t
+named_ring(const struct vh_conn *c)
+{
+	int64_t ring = vh_msg_ring_index(&c->frame);
+
+	return ring >= 0 && ring < VH_MAX_RINGS ? (uint16_t)ring : VH_NO_QUEUE;
+}
+
 /* The message funnel: what a refused message costs its sender. */
 static void
 answer_refused(struct vh_conn *c)
@@ -400,6 +409,7 @@ answer_refused(struct vh_conn *c)
 
 	if (c->fault.code == VH_V_NONE)
 		c->fault.code = VH_V_UNKNOWN_REQUEST;
+	c->fault.queue = named_ring(c);
 	if (vh_violation_report(&c->dev->guard, &c->fault) == VH_CLOSE || !wants_ack(c)) {
 		c->close = true;
 	} else {

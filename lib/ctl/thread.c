@@ -23,6 +23,15 @@ io_main(void *arg)
 	return NULL;
 }
 
+/* An unknown request is logged by its number. */
+static const char *
+message_name(uint32_t request)
+{
+	const struct vh_msg_row *row = vh_msg_row(request);
+
+	return row != NULL ? row->name : NULL;
+}
+
 static int
 start_locked(void)
 {
@@ -35,6 +44,7 @@ start_locked(void)
 	if (l == NULL)
 		return -ENOMEM;
 	vh_report_set_loop(l);
+	vh_guard_set_message_names(message_name);
 	vh_loop_set_wake_handler(l, vh_ctl_reports);
 	rc = rte_ctrl_thread_create(&io_thread, "vhost-io", NULL, io_main, l);
 	if (rc != 0) {

@@ -55,6 +55,12 @@ struct vh_queue_conf {
 	struct vh_efd *err;  /* counted reference */
 };
 
+/** A data thread broke the ring; with CLOSE the policy ends the connection as well. */
+enum vh_broke {
+	VH_BROKE = 1,
+	VH_BROKE_CLOSE,
+};
+
 struct vh_queue {
 	struct vh_device *dev;
 	uint16_t index;
@@ -64,7 +70,7 @@ struct vh_queue {
 	struct vh_queue_conf conf;
 	struct vh_ring *ring; /* NULL until first start */
 	struct vh_bind *bind; /* published in the door, or NULL; pointer changes under peek */
-	uint32_t broke;       /* atomic: set by data threads, taken by vhost-io */
+	uint32_t broke;       /* atomic: 0 or enum vh_broke, set by data threads, taken by vhost-io */
 };
 
 struct vh_old_map {

@@ -64,7 +64,7 @@ vh_queue_violation(const struct vh_bind *b, struct vh_fault *f)
 	d = vh_violation_report(&q->dev->guard, f);
 	if (d >= VH_STOP) {
 		vh_ring_break(b->ring);
-		__atomic_store_n(&q->broke, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&q->broke, d == VH_CLOSE ? VH_BROKE_CLOSE : VH_BROKE, __ATOMIC_RELEASE);
 	}
 	vh_report(b->vid);
 	return d;

@@ -40,8 +40,10 @@ vh_slot_clear(struct vh_device *dev)
 	struct vh_slot *s = &vh_slots[dev->vid];
 
 	rte_spinlock_lock(&s->peek);
-	if (s->dev == dev)
+	if (s->dev == dev) {
 		s->dev = NULL;
+		vh_guard_retire(&dev->guard);
+	}
 	rte_spinlock_unlock(&s->peek);
 }
 

@@ -221,6 +221,24 @@ add_group(struct rte_tel_data *d, const char *group, const char *const *outcomes
 		add_outcome(dict, group, *outcomes, count);
 }
 
+/* Past devices first: one that goes meanwhile is missing in this answer rather than counted twice. */
+static void
+count_process(const struct vh_telemetry_source *src, counters *count)
+{
+	uint64_t one[VH_V_COUNT][VH_DECISIONS];
+
+	for (unsigned int i = VH_V_NONE; i < VH_V_COUNT; i++)
+		for (unsigned int dec = 0; dec < VH_DECISIONS; dec++)
+			count[i][dec] = vh_guard_retired((enum vh_violation)i, (enum vh_decision)dec);
+	for (int vid = 0; vid < VH_MAX_DEVICES; vid++) {
+		if (src->violations(vid, one) != 0)
+			continue;
+		for (unsigned int i = VH_V_NONE + 1; i < VH_V_COUNT; i++)
+			for (unsigned int dec = 0; dec < VH_DECISIONS; dec++)
+				count[i][dec] += one[i][dec];
+	}
+}
+
 static int
 show_violations(const char *cmd, const char *params, struct rte_tel_data *d)
 {
@@ -231,15 +249,18 @@ show_violations(const char *cmd, const char *params, struct rte_tel_data *d)
 	const struct vh_telemetry_source *src = get_source();
 	uint64_t count[VH_V_COUNT][VH_DECISIONS], total = 0;
 	unsigned long arg[2];
+	int n = parse_params(params, VH_MAX_DEVICES - 1, arg);
 
-	if (src == NULL || parse_params(params, VH_MAX_DEVICES - 1, arg) != 1 ||
-			src->violations((int)arg[0], count) != 0)
+	if (src == NULL || n < 0 || n > 1 || (n == 1 && src->violations((int)arg[0], count) != 0))
 		return -EINVAL;
+	if (n == 0)
+		count_process(src, count);
 	for (unsigned int i = VH_V_NONE + 1; i < VH_V_COUNT; i++)
 		for (unsigned int dec = 0; dec < VH_DECISIONS; dec++)
 			total += count[i][dec];
 	rte_tel_data_start_dict(d);
-	rte_tel_data_add_dict_int(d, "vid", (int)arg[0]);
+	if (n == 1)
+		rte_tel_data_add_dict_int(d, "vid", (int)arg[0]);
 	rte_tel_data_add_dict_u64(d, "total", total);
 	add_group(d, "ctl", ctl, (const counters *)count);
 	add_group(d, "conn", conn, (const counters *)count);
@@ -316,7 +337,7 @@ RTE_INIT(vh_telemetry_register)
 	rte_telemetry_register_cmd("/vhost/device", show_device,
 		"Returns a vhost device and 32 of its rings. Parameters: int vid, int first ring (optional)");
 	rte_telemetry_register_cmd("/vhost/violations", show_violations,
-		"Returns what the peers of a vhost device did wrong. Parameters: int vid");
+		"Returns what peers did wrong. Parameters: int vid (optional: else all devices, past ones included)");
 	rte_telemetry_register_cmd("/vhost/about", show_about,
 		"Returns version, build and policy of the library. Parameters: int vid (optional: its policy)");
 }

@@ -131,6 +131,13 @@ uint64_t vh_guard_count_of(const struct vh_guard *g, enum vh_violation code, enu
 uint64_t vh_guard_count(const struct vh_guard *g, enum vh_violation code);
 /** Write the pending log lines, rate-limited. `vhost-io` only. @return true if lines remain */
 bool vh_guard_flush(struct vh_guard *g, uint64_t now_ns);
+/**
+ * Add the counters of a guard to those of the process, once, when its device is taken away: a connection closed for a
+ * violation would take its counter with it. Any thread, no report may come later.
+ */
+void vh_guard_retire(const struct vh_guard *g);
+/** Counter of all devices of the past. Any thread. 0 for a code outside the list. */
+uint64_t vh_guard_retired(enum vh_violation code, enum vh_decision d);
 /** Anything to flush? Relaxed, any thread. */
 bool vh_guard_pending(const struct vh_guard *g);
 

@@ -215,7 +215,6 @@ violations(void **state)
 		"\"ctl\":{\"nack\":{\"bad_size\":2}},\"conn\":{\"closed\":{\"avail_idx\":1}},"
 		"\"ring\":{\"parked\":{\"ring_addr\":5}},"
 		"\"vq\":{\"observed\":{\"tx_meta\":1099511627776},\"broken\":{\"avail_idx\":3}}}}");
-	null_reply("/vhost/violations");
 	null_reply("/vhost/violations,5");
 	null_reply("/vhost/violations,0,0");
 	/* every counter of every code at its largest: whole, and no decision forgotten */
@@ -223,6 +222,25 @@ violations(void **state)
 	assert_true(strlen(reply) < 16000);
 	has("\"notify_blocked\"");
 	assert_string_equal(reply + strlen(reply) - 4, "}}}}");
+}
+
+/* Without a vid: live devices (two here, one of them all ones = -1 each) and those of the past. */
+static void
+violations_of_the_process(void **state)
+{
+	static struct vh_policy policy;
+	static struct vh_guard guard;
+	const struct vh_fault f = { .code = VH_V_BAD_VERSION };
+
+	vh_policy_defaults(&policy);
+	vh_guard_init(&guard, &policy, "/tmp/gone");
+	for (unsigned int i = 0; i < 8; i++)
+		vh_violation_report(&guard, &f);
+	vh_guard_retire(&guard);
+	ask("/vhost/violations");
+	lacks("\"vid\"");
+	has("\"conn\":{\"closed\":{\"bad_version\":7"); /* 8 + 0 - 1 */
+	has("\"ring_addr\":4"); /* 0 + 5 - 1 */
 }
 
 static void
@@ -331,6 +349,7 @@ main(void)
 		cmocka_unit_test(device),
 		cmocka_unit_test(biggest_device),
 		cmocka_unit_test(violations),
+		cmocka_unit_test(violations_of_the_process),
 		cmocka_unit_test(about),
 		cmocka_unit_test(no_leak),
 		cmocka_unit_test(debian_client),

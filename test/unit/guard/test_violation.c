@@ -297,6 +297,24 @@ no_code_starves(void **state)
 }
 
 static void
+retired_devices_stay_counted(void **state)
+{
+	uint64_t before = vh_guard_retired(VH_V_AVAIL_IDX, VH_STOP);
+
+	for (unsigned int i = 0; i < 3; i++) {
+		vh_guard_init(&guard, &policy, "/tmp/sock0");
+		report(VH_V_AVAIL_IDX);
+		report(VH_V_AVAIL_IDX);
+		vh_guard_retire(&guard);
+	}
+	assert_int_equal(vh_guard_retired(VH_V_AVAIL_IDX, VH_STOP), before + 6);
+	assert_int_equal(vh_guard_retired(VH_V_AVAIL_IDX, VH_CLOSE), 0);
+	assert_int_equal(vh_guard_retired(VH_V_NONE, VH_STOP), 0);
+	assert_int_equal(vh_guard_retired(VH_V_COUNT, VH_STOP), 0);
+	assert_int_equal(vh_guard_retired(VH_V_AVAIL_IDX, VH_DECISIONS), 0);
+}
+
+static void
 long_path_is_cut(void **state)
 {
 	char path[300];
@@ -357,6 +375,7 @@ main(void)
 		CASE(first_occurrence_always_logged),
 		CASE(shared_bucket),
 		CASE(no_code_starves),
+		CASE(retired_devices_stay_counted),
 		CASE(long_path_is_cut),
 		CASE(four_threads),
 	};
