@@ -70,12 +70,6 @@ vh_guest_store16_release(le16_t __guest *p, uint16_t v)
 	__atomic_store_n((VH_GUEST_FORCE le16_t *)p, vh_cpu_to_le16(v), __ATOMIC_RELEASE);
 }
 
-static VH_ALWAYS_INLINE void
-vh_guest_store64(void __guest *p, uint64_t v)
-{
-	*(VH_GUEST_FORCE volatile uint64_t *)p = v;
-}
-
 /** A descriptor taken over into private memory. `next` holds the packed ring's buffer id there. */
 struct vh_desc {
 	uint64_t addr;
@@ -96,6 +90,21 @@ vh_guest_load_desc(const void __guest *p)
 	const volatile uint64_t *w = (VH_GUEST_FORCE const volatile uint64_t *)p;
 	struct vh_desc_words d = { .lo = w[0], .hi = w[1] };
 
+	return d;
+}
+
+/**
+ * A packed descriptor: the half with len, id and flags first, by one acquire load, then the address. So one load
+ * decides "available" and nothing of the descriptor is older than it (PACKED-1, ORDER-2).
+ */
+static VH_ALWAYS_INLINE struct vh_desc_words
+vh_guest_load_packed(const struct vh_packed_desc __guest *p)
+{
+	const uint64_t *w = (VH_GUEST_FORCE const uint64_t *)(VH_GUEST_FORCE const void *)p;
+	struct vh_desc_words d;
+
+	d.hi = __atomic_load_n(w + 1, __ATOMIC_ACQUIRE);
+	d.lo = *(const volatile uint64_t *)w;
 	return d;
 }
 
@@ -127,6 +136,25 @@ vh_desc_from_packed(struct vh_desc_words w)
 	};
 
 	return d;
+}
+
+/** One element of the used ring; elements lie on a multiple of 4, hence the type. */
+static VH_ALWAYS_INLINE void
+vh_guest_store_used(struct vh_used_elem __guest *p, uint32_t id, uint32_t len)
+{
+	typedef uint64_t VH_ALIGNED(4) word;
+	uint64_t v = VH_SWAP_LE(64, id | (uint64_t)len << 32);
+
+	*(VH_GUEST_FORCE volatile word *)(VH_GUEST_FORCE void *)p = v;
+}
+
+/** len, id and flags of a used packed descriptor in one release store (ORDER-6, ORDER-7). */
+static VH_ALWAYS_INLINE void
+vh_guest_store_packed(struct vh_packed_desc __guest *p, uint32_t len, uint16_t id, uint16_t flags)
+{
+	uint64_t v = VH_SWAP_LE(64, len | (uint64_t)id << 32 | (uint64_t)flags << 48);
+
+	__atomic_store_n((VH_GUEST_FORCE uint64_t *)(VH_GUEST_FORCE void *)p + 1, v, __ATOMIC_RELEASE);
 }
 
 /** Keeps the compiler from reading guest memory again in place of a private copy (RING-1). */

@@ -18,6 +18,8 @@
 #define VH_NOINLINE __attribute__((noinline))
 #define VH_COLD __attribute__((cold, noinline))
 #define VH_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+/* A big local that is written before it is read: spare it -ftrivial-auto-var-init. */
+#define VH_UNINIT __attribute__((uninitialized))
 #define VH_API __attribute__((visibility("default")))
 
 #define vh_likely(x) __builtin_expect(!!(x), 1)

@@ -25,22 +25,45 @@ enum vh_dir {
 
 /** Allocate private state on NUMA node `node` (-1 any), zeroed. NULL: no memory. */
 struct vh_ring *vh_ring_create(int node);
+/** r may be NULL. */
 void vh_ring_free(struct vh_ring *r);
 
-/** Start a burst: forget what was fetched and not published; the position is last_avail again. */
+/**
+ * Start a burst: forget what was fetched and not published; the position is last_avail again, the budget of
+ * descriptors (RING-6, policy vq.budget) is full again. Once per public call: the budget bounds what lies between two
+ * begins.
+ */
 void vh_ring_begin(const struct vh_bind *b);
 /**
- * Append up to `want` more requests to the ring's burst, in ring order. Does not consume them: publish does.
- * Requests with a DROP violation are appended with .fault set (they count as fetched).
- * @return 0: all went well (fewer than want: ring empty, or arena/budget full);
- *         -EAGAIN: the chain behind the last appended one cannot be served now (unmapped address; do not poll it);
- *         > 0 violation (scope RING): the chain behind the last appended one breaks the ring; r->fault has details
+ * Append up to `want` more requests to the ring's burst, in ring order. Does not consume them: publish does. Every byte
+ * of the ring is read once per burst; the split available index too, so what the driver adds meanwhile waits for the
+ * next burst (SPLIT-2).
+ *
+ * What happens to a chain that is not in order:
+ *  - structure broken (index, flags, loop, table length, address wrap; on VH_DIR_WRITE a readable piece, a writable
+ *    piece in ring memory, no byte at all): > 0, r->fault filled, the chain is behind the last appended request.
+ *  - well-formed but unusable (writable piece, over 256 pieces, over the budget of descriptors, 4 GiB and more):
+ *    VH_DIR_READ: appended with .fault (and TX_SHORT for a chain without a byte): report it, hand it back with length
+ *    0, go on. VH_DIR_WRITE: -EAGAIN, r->fault filled: a receive buffer is not given back unused, nothing is
+ *    consumed (A135, A160). VH_DIR_BOTH: as broken structure (RING-6 "generic").
+ *  - an address is not mapped: -EAGAIN, r->fault is BAD_ADDR.
+ * The chain that ended a fetch with -EAGAIN is remembered and not walked again before the memory table changes, the
+ * ring is set up anew, or 10 ms have passed; meanwhile fetch returns -EAGAIN with r->fault.code == VH_V_NONE: there is
+ * nothing new to report. Structure is checked to the end of a chain even behind a content fault, within the budget.
+ *
+ * @param want  requests, 0..VH_BURST_REQS; what does not fit the arena is left for the next burst
+ * @return 0: all went well (fewer than want: ring empty, arena or budget full);
+ *         -EAGAIN: the chain behind the last appended one cannot be served now (do not poll it); if r->fault.code is
+ *         not VH_V_NONE report it;
+ *         > 0 violation: the chain behind the last appended one breaks the ring; r->fault has details. Requests
+ *         appended before it are good and may be served
  */
 int vh_ring_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir) VH_MUST_USE;
-/** Requests fetched so far in this burst: b->ring->burst.nr_reqs. */
 /**
- * Hand back the first n requests of the burst with used_len[i], in one publication (elements first, index or first
- * flags last), advance both positions. What was fetched behind n is forgotten; the burst is empty afterwards.
+ * Hand back the first n requests of the burst (b->ring->burst.nr_reqs is how many there are) with used_len[i], in one
+ * publication (elements first, index or first flags last), advance both positions. What was fetched behind n is
+ * forgotten; the burst is empty afterwards. On an IN_ORDER ring a VH_DIR_READ burst is one used element.
+ * @param n  0..nr_reqs; 0 only forgets
  */
 void vh_ring_publish(const struct vh_bind *b, unsigned int n);
 /**
@@ -50,11 +73,15 @@ void vh_ring_publish(const struct vh_bind *b, unsigned int n);
 bool vh_ring_need_call(const struct vh_bind *b);
 /** Write the suppression words: kicks wanted or not (api.md 5.7, NOTIF-8..10; H39). Full fence behind enabling. */
 void vh_ring_notify(const struct vh_bind *b, bool enable);
-/** Entries available and not yet consumed; split: avail idx - last_avail; packed: chains counted up to size. <= size */
+/**
+ * Entries available and not yet consumed, 0..size. Split: avail idx - last_avail. Packed: descriptors marked available
+ * from the position on (a chain of three counts three), found by bisection: 16 loads at most. An advisory number: the
+ * driver may lie, and does so only to itself.
+ */
 uint16_t vh_ring_available(const struct vh_bind *b);
-/** Available entries counted from last_used instead (rte_vhost_avail_entries, api.md 2.4). */
+/** Available entries counted from last_used instead (rte_vhost_avail_entries, api.md 2.4). 0..size */
 uint16_t vh_ring_available_from_used(const struct vh_bind *b);
-/** Mark broken; later fetches return 0 requests. */
+/** Mark broken; later fetches return 0 and append nothing, until vh_ring_start(). */
 void vh_ring_break(struct vh_ring *r);
 /**
  * Ring starts with these positions (encoding of api.md 2.4: packed bit 15 = wrap). Split: if the used index in ring
@@ -65,6 +92,7 @@ void vh_ring_break(struct vh_ring *r);
 bool vh_ring_start(const struct vh_bind *b, uint16_t avail, uint16_t used);
 /** Positions in the encoding of api.md 2.4; relaxed reads, any thread. */
 void vh_ring_positions(const struct vh_ring *r, bool packed, uint16_t *avail, uint16_t *used);
+/** Set them (rte_vhost_set_vring_base): any value is taken; one outside a packed ring breaks the ring at its next fetch. */
 void vh_ring_set_positions(struct vh_ring *r, bool packed, uint16_t avail, uint16_t used);
 /** Words for rte_vhost_get_monitor_addr (api.md 2.14). */
 struct vh_monitor {

@@ -7,6 +7,7 @@
 #ifndef VH_SNAPSHOT_H
 #define VH_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest.h"
@@ -22,23 +23,31 @@ struct vh_seg {
 
 /** One descriptor chain. Segments: readable first, then writable. Consumers get it const. */
 struct vh_req {
-	uint32_t len;     /* bytes of all segments; a chain above 4 GiB has fault PKT_TOO_BIG instead */
+	uint32_t len;     /* bytes of all segments; a chain of 4 GiB and more has fault PKT_TOO_BIG instead */
 	uint16_t seg;     /* first segment in vh_burst.seg[] */
 	uint16_t nr_segs;
 	uint16_t nr_readable; /* of nr_segs */
 	uint16_t id;      /* split: head index; packed: buffer id. What is handed back */
 	uint16_t nr_slots; /* ring slots it takes: 1 on a split ring */
-	uint16_t fault;   /* enum vh_violation with decision DROP: hand it back with length 0; nr_segs is 0 */
+	uint16_t fault;   /* enum vh_violation, scope REQUEST: hand it back with length 0; nr_segs and len are 0 */
 };
 
-/** Arena of one burst, owned by the ring. */
+/** Arena of one burst, owned by the ring. Consumers read nr_reqs, req[], seg[] and write used_len[]. */
 struct vh_burst {
 	uint16_t nr_reqs; /* fetched and not yet published */
 	uint16_t nr_segs;
 	uint16_t next_idx;  /* ring: position behind the last fetched request */
-	uint8_t next_wrap;  /* ring: packed wrap counter there */
+	bool next_wrap;     /* ring: packed wrap counter there */
+	bool read_only;     /* ring: all requests were fetched with VH_DIR_READ */
+	bool avail_valid;   /* ring, split: avail_idx was loaded in this burst (SPLIT-2) */
+	uint16_t avail_idx; /* ring, split: the driver's index as checked */
+	uint32_t slots;     /* ring: slots the fetched requests take */
 	uint32_t looked_at; /* ring: descriptors read since vh_ring_begin (RING-6 budget) */
-	uint32_t used_len[VH_BURST_REQS]; /* consumer: bytes written into request i, before publish */
+	/*
+	 * consumer: bytes written into request i, at most req[i].len, before publish (RING-15). Not looked at after
+	 * VH_DIR_READ: nothing was written then, 0 is handed back.
+	 */
+	uint32_t used_len[VH_BURST_REQS];
 	struct vh_req req[VH_BURST_REQS] VH_CACHE_ALIGNED;
 	struct vh_seg seg[VH_BURST_SEGS] VH_CACHE_ALIGNED;
 };

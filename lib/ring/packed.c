@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packed rings: all that differs from split ones. A chain's slots are read in order, the head's flags first; used
+ * descriptors are built from private values only (PACKED-16).
+ * May touch: guest memory. The data thread inside the ring's door.
+ * spec: virtio-1.3 2.8; rules PACKED-1..22, NOTIF-1..11, ORDER-2..9
+ */
+#include "packed.h"
+
+#include <errno.h>
+
+#include "chain.h"
+
+static const struct vh_desc_form form = { .flags = 48, .id = 32 };
+
+#define AVAIL_USED (VH_DESC_AVAIL | VH_DESC_USED)
+
+/** A run of slots that does not pass the ring's end, private. */
+struct chunk {
+	uint16_t idx;       /* of the first slot */
+	unsigned int avail; /* slots marked available */
+	unsigned int seen;  /* slots loaded: one more than avail if that one stopped the run */
+	struct vh_desc_words d[VH_CHUNK];
+};
+
+static struct vh_pidx
+avail_pos(const struct vh_ring *r)
+{
+	return (struct vh_pidx){ .idx = r->last_avail, .wrap = r->avail_wrap };
+}
+
+static struct vh_pidx
+used_pos(const struct vh_ring *r)
+{
+	return (struct vh_pidx){ .idx = r->last_used, .wrap = r->used_wrap };
+}
+
+/* AVAIL and USED of a descriptor that is available to this wrap counter. */
+static uint16_t
+avail_bits(bool wrap)
+{
+	return wrap ? VH_DESC_AVAIL : VH_DESC_USED;
+}
+
+static bool
+is_avail(uint16_t flags, bool wrap)
+{
+	return (flags & AVAIL_USED) == avail_bits(wrap);
+}
+
+/* Slots consumed and not yet handed back; more than the size if the positions contradict each other (PACKED-3). */
+static uint32_t
+outstanding(const struct vh_ring *r, uint16_t size)
+{
+	uint32_t ahead = r->avail_wrap != r->used_wrap ? size : 0;
+
+	if (vh_unlikely(r->last_avail >= size || r->last_used >= size))
+		return UINT32_MAX;
+	/* behind: wraps to a huge number */
+	return ahead + r->last_avail - r->last_used;
+}
+
+/* @param n  slots, not beyond the ring's end */
+static void
+load_chunk(const struct vh_bind *b, struct vh_pidx at, unsigned int n, struct chunk *k)
+{
+	const uint64_t bits = (uint64_t)avail_bits(at.wrap) << form.flags;
+	const uint64_t mask = (uint64_t)AVAIL_USED << form.flags;
+	unsigned int i;
+
+	k->idx = at.idx;
+	for (i = 0; i < n; i++) {
+		k->d[i] = vh_guest_load_packed(&b->pdesc[at.idx + i]);
+		if ((VH_SWAP_LE(64, k->d[i].hi) & mask) != bits)
+			break;
+	}
+	k->avail = i;
+	k->seen = i < n ? i + 1 : i;
+}
+
+/* Slot number i of the chunk or behind it; slots that were loaded are not read again (RING-1). */
+static struct vh_desc
+slot(const struct vh_bind *b, const struct chunk *k, uint32_t i)
+{
+	uint32_t idx = k->idx + i;
+
+	if (i < k->seen)
+		return vh_desc_from_packed(k->d[i]);
+	/* idx < 2 * size: a chunk begins inside the ring, a chain has at most size slots */
+	return vh_desc_from_packed(vh_guest_load_packed(&b->pdesc[idx < b->size ? idx : idx - b->size]));
+}
+
+/* All entries in sequence; of their flags only WRITE counts (PACKED-13). */
+static int
+walk_table(struct vh_chain *c, const struct vh_desc *head)
+{
+	struct vh_desc_words w;
+	struct vh_table t;
+	uint32_t i;
+	int rc = vh_chain_table(c, head, &t);
+
+	for (i = 0; rc == 0 && c->fault == VH_V_NONE && i < t.nr; i++) {
+		struct vh_desc d;
+
+		rc = vh_chain_count(c);
+		if (rc != 0 || c->fault != VH_V_NONE)
+			break;
+		rc = vh_chain_entry(c, &t, i, &w);
+		if (rc != 0)
+			break;
+		/* a table holds descriptors of the packed layout */
+		d = vh_desc_from_packed(w);
+		rc = vh_chain_add(c, &d);
+	}
+	return rc;
+}
+
+/*
+ * From slot `at` of the chunk to the end of the chain. Behind a content fault only the structure is looked at: its end
+ * has to be found, as it says where the next chain begins.
+ * @param left  slots it may take
+ * @param id    buffer id of the last descriptor (PACKED-9)
+ * @param n     slots it takes
+ */
+static int
+walk(struct vh_chain *c, const struct chunk *k, uint32_t at, uint32_t left, uint16_t *id, uint32_t *n)
+{
+	for (*n = 1;; (*n)++) {
+		struct vh_desc d = slot(c->b, k, at + *n - 1);
+		int rc = vh_chain_count(c);
+
+		if (rc != 0)
+			return rc;
+		*id = d.next;
+		if ((d.flags & VH_DESC_INDIRECT) != 0) {
+			if (*n > 1)
+				return vh_chain_violation(c->b, VH_V_DESC_FLAGS, c->position, d.flags, 0);
+			return walk_table(c, &d);
+		}
+		rc = vh_chain_add(c, &d);
+		if (rc != 0 || (d.flags & VH_DESC_NEXT) == 0)
+			return rc;
+		if (*n == left)
+			return vh_chain_violation(c->b, VH_V_CHAIN_LOOP, c->position, *n + UINT64_C(1), left);
+	}
+}
+
+static VH_NOINLINE int
+take_chain(struct vh_chain *c, const struct chunk *k, uint32_t at, uint32_t left, uint32_t *n)
+{
+	uint16_t position = (uint16_t)(k->idx + at), id;
+	int rc;
+
+	if (vh_chain_stalled(c->b, position))
+		return -EAGAIN;
+	vh_chain_open(c, position);
+	rc = walk(c, k, at, left, &id, n);
+	return rc != 0 ? rc : vh_chain_close(c, id, (uint16_t)*n);
+}
+
+/*
+ * Requests from at most n slots on.
+ * @param left   slots that can be available at all
+ * @param empty  set if the ring has no more
+ * @return 0, or why the chain at the new position was not taken
+ */
+static int
+take_chunk(struct vh_chain *c, unsigned int n, uint32_t left, bool *empty)
+{
+	struct vh_burst *u = c->u;
+	struct vh_pidx at = { .idx = u->next_idx, .wrap = u->next_wrap };
+	struct chunk k VH_UNINIT;
+	uint32_t i = 0, slots;
+	int rc = 0;
+
+	load_chunk(c->b, at, n, &k);
+	while (i < k.avail) {
+		i = vh_chain_take_plain(c, k.d, NULL, i, k.avail, form);
+		if (i == k.avail)
+			break;
+		rc = take_chain(c, &k, i, left - i, &slots);
+		if (rc != 0)
+			break;
+		i += slots;
+	}
+	*empty = i == k.avail && k.avail < n;
+	vh_pidx_advance(&at, i, c->b->size);
+	u->next_idx = at.idx;
+	u->next_wrap = at.wrap;
+	return rc;
+}
+
+/* All slots are ours: nothing can be available, so a slot that says it is breaks the ring (PACKED-3). */
+static VH_COLD int
+check_full(const struct vh_bind *b)
+{
+	const struct vh_burst *u = &b->ring->burst;
+	uint16_t flags = vh_guest_load16_acquire(&b->pdesc[u->next_idx].flags);
+
+	if (!is_avail(flags, u->next_wrap))
+		return 0;
+	return vh_chain_violation(b, VH_V_AVAIL_IDX, u->next_idx, (uint64_t)b->size + 1, b->size);
+}
+
+int
+vh_packed_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
+{
+	struct vh_ring *r = b->ring;
+	struct vh_burst *u = &r->burst;
+	unsigned int target = u->nr_reqs + want;
+	uint32_t in_flight = outstanding(r, b->size);
+	struct vh_chain c;
+	bool empty = false;
+	int rc = 0;
+
+	if (vh_unlikely(in_flight > b->size))
+		return vh_chain_violation(b, VH_V_AVAIL_IDX, r->last_avail, r->last_avail, b->size);
+	vh_chain_init(&c, b, dir);
+	while (rc == 0 && !empty && u->nr_reqs < target) {
+		/* no underflow: no chain is taken that has more slots than are left */
+		uint32_t left = b->size - in_flight - u->slots;
+		unsigned int n = target - u->nr_reqs, to_end = (unsigned int)b->size - u->next_idx;
+
+		if (left == 0) {
+			rc = check_full(b);
+			break;
+		}
+		n = n < VH_CHUNK ? n : VH_CHUNK;
+		n = n < left ? n : left;
+		rc = take_chunk(&c, n < to_end ? n : to_end, left, &empty);
+	}
+	vh_chain_done(&c);
+	return rc == VH_CHAIN_FULL ? 0 : rc;
+}
+
+/* flags of a used descriptor: both bits equal the wrap counter, WRITE says that len is valid */
+static uint16_t
+used_flags(bool wrap, uint32_t len)
+{
+	return (uint16_t)((wrap ? AVAIL_USED : 0u) | (len > 0 ? VH_DESC_WRITE : 0u));
+}
+
+static void
+store_used(const struct vh_bind *b, struct vh_pidx at, uint16_t id, uint32_t len)
+{
+	vh_guest_store_packed(&b->pdesc[at.idx], len, id, used_flags(at.wrap, len));
+}
+
+static void
+set_position(struct vh_ring *r, struct vh_pidx avail, struct vh_pidx used)
+{
+	__atomic_store_n(&r->last_avail, avail.idx, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->avail_wrap, avail.wrap, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->last_used, used.idx, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->used_wrap, used.wrap, __ATOMIC_RELAXED);
+}
+
+void
+vh_packed_publish(const struct vh_bind *b, unsigned int n)
+{
+	struct vh_ring *r = b->ring;
+	const struct vh_burst *u = &r->burst;
+	const struct vh_pidx first = used_pos(r);
+	struct vh_pidx avail = avail_pos(r), used = first;
+	/* chains left out mean "completely used", which is true of chains without writable pieces */
+	bool batch = vh_bind_has(b, VH_B_IN_ORDER) && u->read_only;
+	uint32_t slots = u->req[0].nr_slots;
+	unsigned int i;
+
+	vh_pidx_advance(&used, u->req[0].nr_slots, b->size);
+	for (i = 1; i < n; i++) {
+		if (!batch)
+			store_used(b, used, u->req[i].id, u->read_only ? 0 : u->used_len[i]);
+		vh_pidx_advance(&used, u->req[i].nr_slots, b->size);
+		slots += u->req[i].nr_slots;
+	}
+	vh_pidx_advance(&avail, slots, b->size);
+	set_position(r, avail, used);
+	/* the driver looks here first; pairs with its acquire load of the flags (ORDER-7, ORDER-10) */
+	store_used(b, first, u->req[batch ? n - 1 : 0].id, u->read_only ? 0 : u->used_len[0]);
+}
+
+/* Event test on slots: positions before the wrap count from -size. */
+static bool
+event_passed(struct vh_pidx event, struct vh_pidx now, uint16_t old, uint16_t size)
+{
+	uint16_t e = event.idx;
+
+	if (event.wrap != now.wrap)
+		e = (uint16_t)(e - size);
+	if (now.idx <= old)
+		old = (uint16_t)(old - size);
+	return vh_idx_event_passed(e, now.idx, old);
+}
+
+bool
+vh_packed_need_call(const struct vh_bind *b)
+{
+	struct vh_ring *r = b->ring;
+	uint16_t old = r->signalled, flags;
+	bool valid = r->signalled_valid;
+
+	r->signalled = r->last_used;
+	r->signalled_valid = b->call != NULL;
+	if (b->call == NULL)
+		return false;
+	/* between the publication and the driver's words; pairs with the driver's fence between its words and its look
+	 * at the used flags (ORDER-4) */
+	vh_guest_fence();
+	/* acquire: off_wrap is read behind it (ORDER-8). Bits 2-15 and value 3 are reserved, 3 is taken as ENABLE */
+	flags = vh_guest_load16_acquire(&b->driver_event->flags) & 3;
+	if (flags == VH_EVENT_DISABLE)
+		return false;
+	if (flags != VH_EVENT_DESC || !vh_bind_has(b, VH_B_EVENT_IDX) || !valid)
+		return true;
+	return event_passed(vh_pidx_unpack(vh_guest_load16(&b->driver_event->off_wrap)), used_pos(r), old, b->size);
+}
+
+void
+vh_packed_notify(const struct vh_bind *b, bool enable)
+{
+	struct vh_packed_event __guest *e = b->device_event;
+	uint16_t flags = VH_EVENT_DISABLE;
+
+	if (enable)
+		flags = vh_bind_has(b, VH_B_EVENT_IDX) ? VH_EVENT_DESC : VH_EVENT_ENABLE;
+	if (flags == VH_EVENT_DESC)
+		vh_guest_store16(&e->off_wrap, vh_pidx_pack(avail_pos(b->ring)));
+	/* release: the position is there before the flags that refer to it (ORDER-9) */
+	vh_guest_store16_release(&e->flags, flags);
+	/* before the caller looks at the ring again (ORDER-5, NOTIF-10) */
+	if (enable)
+		vh_guest_fence();
+}
+
+/* Available slots come first, the rest of the ring follows: bisect. */
+uint16_t
+vh_packed_available(const struct vh_bind *b, bool from_used)
+{
+	const struct vh_ring *r = b->ring;
+	uint32_t in_flight = outstanding(r, b->size), lo = 0, hi;
+
+	if (in_flight > b->size)
+		return 0;
+	hi = b->size - in_flight;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		struct vh_pidx at = avail_pos(r);
+
+		vh_pidx_advance(&at, mid, b->size);
+		if (is_avail(vh_guest_load16_acquire(&b->pdesc[at.idx].flags), at.wrap))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (uint16_t)(lo + (from_used ? in_flight : 0));
+}
+
+void
+vh_packed_settle(const struct vh_bind *b)
+{
+	struct vh_ring *r = b->ring;
+
+	if (outstanding(r, b->size) > b->size)
+		set_position(r, avail_pos(r), avail_pos(r));
+}
+
+void
+vh_packed_monitor(const struct vh_bind *b, struct vh_monitor *m)
+{
+	const struct vh_ring *r = b->ring;
+	uint16_t idx = r->last_avail < b->size ? r->last_avail : 0;
+
+	*m = (struct vh_monitor){
+		.addr = &b->pdesc[idx].flags, .size = sizeof(le16_t),
+		.mask = AVAIL_USED, .val = avail_bits(r->avail_wrap), .match = 1,
+	};
+}
