@@ -25,7 +25,7 @@
 #include <rte_vhost_async.h>
 #include <rte_vhost_crypto.h>
 
-#include "../hvhost.h"
+#include "hvhost.h"
 #include "vdpa_abi.h"
 #pragma GCC visibility pop
 
