@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Read-only telemetry: /vhost/list[,<first vid>], /vhost/device,<vid>[,<first ring>], /vhost/violations[,<vid>] (without
- * vid: the whole process, devices of the past included), /vhost/about[,<vid>].
+ * Read-only telemetry: /vhost/list[,<first vid>], /vhost/device,<vid>[,<first ring>], /vhost/violations[,<vid>]
+ * (without vid: the whole process, devices of the past included), /vhost/about[,<vid>].
  * guard/ does not know devices: dev/ registers the functions that read them.
  * May touch: librte_telemetry. Handlers run on the telemetry thread.
  */

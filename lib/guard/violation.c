@@ -166,8 +166,8 @@ vh_guard_retire(const struct vh_guard *g)
 {
 	for (unsigned int i = VH_V_NONE + 1; i < VH_V_COUNT; i++)
 		for (unsigned int d = 0; d < VH_DECISIONS; d++)
-			__atomic_fetch_add(&retired[i][d], vh_guard_count_of(g, (enum vh_violation)i, (enum vh_decision)d),
-				__ATOMIC_RELAXED);
+			__atomic_fetch_add(&retired[i][d],
+				vh_guard_count_of(g, (enum vh_violation)i, (enum vh_decision)d), __ATOMIC_RELAXED);
 }
 
 uint64_t
