@@ -54,7 +54,9 @@ vh_guest_load16(const le16_t __guest *p)
 static VH_ALWAYS_INLINE uint16_t
 vh_guest_load16_acquire(const le16_t __guest *p)
 {
-	return vh_le16_to_cpu(__atomic_load_n((VH_GUEST_FORCE const le16_t *)p, __ATOMIC_ACQUIRE));
+	/* as a plain integer: sparse takes no other type for an atomic access */
+	return vh_le16_to_cpu((VH_FORCE_LE le16_t)__atomic_load_n((VH_GUEST_FORCE const uint16_t *)p,
+			__ATOMIC_ACQUIRE));
 }
 
 static VH_ALWAYS_INLINE void
@@ -67,7 +69,7 @@ vh_guest_store16(le16_t __guest *p, uint16_t v)
 static VH_ALWAYS_INLINE void
 vh_guest_store16_release(le16_t __guest *p, uint16_t v)
 {
-	__atomic_store_n((VH_GUEST_FORCE le16_t *)p, vh_cpu_to_le16(v), __ATOMIC_RELEASE);
+	__atomic_store_n((VH_GUEST_FORCE uint16_t *)p, (VH_FORCE_LE uint16_t)vh_cpu_to_le16(v), __ATOMIC_RELEASE);
 }
 
 /** A descriptor taken over into private memory. `next` holds the packed ring's buffer id there. */
