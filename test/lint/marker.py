@@ -17,6 +17,7 @@ CLANG = ['clang', '-fsyntax-only', '-DVH_CHECK_GUEST', '-Wno-everything', '-Werr
          '-Werror=int-conversion', '-Werror=incompatible-library-redeclaration']
 # sparse knows neither this builtin of DPDK's copy header nor __VERSION__, nor -isystem written as one word
 SPARSE = ['sparse', '-Wno-decl', '-Waddress-space', '-Wcast-from-as', '-Wcast-to-as', '-Wbitwise', '-Wno-unknown-attribute',
+          '-Wno-non-pointer-null',
           '-D__builtin_ia32_palignr128(a,b,n)=(a)', '-D__VERSION__="sparse"']
 
 
