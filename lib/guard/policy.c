@@ -7,8 +7,8 @@
  *   MESSAGE     drop (refuse; without NEED_REPLY that closes, as stock does), close. No observe: a message that fails
  *               its check has no typed request that could be carried out
  *   SETUP       park, close. No observe: an unusable ring cannot run (vq.allow_overlap is the knob for overlaps)
- *   RING        stop, close, observe. Observe leaves the chain where it is, unconsumed, and looks again when memory
- *               changed or a timer fired: what stock does, without its damage
+ *   RING        stop, close, observe. Observe leaves the chain where it is, unconsumed, and meets it again at the
+ *               next call (each time counted): what stock does, without its damage
  *   REQUEST     stop, close and what request_decisions adds
  * May touch: the environment. Any ordinary thread.
  */
