@@ -18,7 +18,7 @@ struct vh_efd {
 	int fd;
 };
 
-/** Take over fd (checked to be an eventfd). NULL: no memory, fd stays the caller's. */
+/** Take over fd (the caller has checked that it is an eventfd). NULL: no memory, fd stays the caller's. */
 struct vh_efd *vh_efd_create(int fd);
 void vh_efd_get(struct vh_efd *e);
 /** NULL is fine. */
@@ -29,6 +29,11 @@ void vh_efd_put(struct vh_efd *e);
  *         errno: not delivered
  */
 int vh_efd_signal(struct vh_efd *e);
+/**
+ * The kernel's own test, which signals nobody. Control threads.
+ * @return 1 fd is an eventfd; 0 it is not; -1 unknown, native AIO is forbidden
+ */
+int vh_efd_kernel_test(int fd);
 /** True if the fallback is in use (a small race remains): shown in telemetry. */
 bool vh_efd_fallback(void);
 

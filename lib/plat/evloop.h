@@ -20,15 +20,14 @@ struct vh_source {
 	int fd;
 	uint32_t events;  /* armed now; 0 = registered but silent (level-triggered errors are silent too: EPOLLONESHOT) */
 	void (*ready)(struct vh_source *s, uint32_t events);
-	bool added;
-	uint32_t batch;   /* loop private */
+	bool added;       /* loop private */
 };
 
-/** One-shot timer; embedded in its owner. */
+/** One-shot timer; embedded in its owner, zeroed before its first use. */
 struct vh_timer {
 	uint64_t at_ns;  /* CLOCK_MONOTONIC; 0 = not armed */
 	void (*fire)(struct vh_timer *t);
-	uint32_t heap_pos; /* loop private */
+	struct vh_timer *child, *next, *prev; /* loop private: pairing heap */
 };
 
 /** Work for the loop thread; embedded; may be posted again only after it ran. */

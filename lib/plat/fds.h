@@ -23,13 +23,13 @@ vh_fds_init(struct vh_fds *s)
 	s->nr = 0;
 }
 
-/** Take fd i out of the set: the caller owns it now. -1 if there is none. */
+/** Take fd i out of the set: the caller owns it now; those behind it move up. -1 if there is none. */
 int vh_fds_take(struct vh_fds *s, unsigned int i);
 /** Move all of src behind those of dst (which must be empty); src is empty afterwards. */
 void vh_fds_move(struct vh_fds *dst, struct vh_fds *src);
 /** Close everything here and now: only for fds known not to block (eventfds), or on `vhost-work`. */
 void vh_fds_close(struct vh_fds *s);
-/** Close everything on a `vhost-work` thread; never blocks the caller. */
+/** Close everything on `vhost-work` threads, which it starts if need be; never blocks the caller. */
 void vh_fds_close_later(struct vh_fds *s);
 /** Close one fd on a `vhost-work` thread. */
 void vh_fd_close_later(int fd);
