@@ -210,8 +210,10 @@ read_message(struct vh_conn *c)
 	c->close = true;
 	if (rc == -EPIPE)
 		VH_LOG_CONFIG(INFO, c->dev->path, "vhost peer closed");
-	else if (rc > 0)
-		close_for(c, (enum vh_violation)rc, c->rx.got, VH_MAX_PAYLOAD);
+	if (rc > 0) {
+		(void)vh_violation_report(&c->dev->guard, &c->rx.fault);
+		vh_report(c->dev->vid);
+	}
 	return rc;
 }
 

@@ -21,13 +21,13 @@
 
 /* ---- stage 1: receive ---- */
 
-/** Receive state of one connection: what has arrived of the current message. */
+/** Receive state of one connection: what has arrived of the current message. Owner: the connection's. */
 struct vh_rx {
-	uint32_t got;          /* bytes of header + payload so far */
-	struct vh_fds fds;     /* owned until moved out by vh_rx_take */
-	uint64_t first_byte_ns;/* when the first byte came; 0 = between messages (no deadline) */
-	bool discard;          /* wrong size announced: payload is read and thrown away to stay in step (max VH_MAX_PAYLOAD) */
-	uint8_t buf[VH_MSG_HEADER + VH_MAX_PAYLOAD];
+	uint32_t got;           /* bytes of header + payload so far */
+	uint64_t first_byte_ns; /* when the first byte came; 0 = between messages (no deadline) */
+	struct vh_fds fds;      /* owned until moved into a frame */
+	struct vh_fault fault;  /* details of the violation vh_rx_read returned */
+	uint8_t buf[VH_MSG_HEADER + VH_MAX_PAYLOAD] VH_ALIGNED(8);
 };
 
 /** A whole message as received. Owns fds. Payload bytes behind `size` are zero. */
@@ -38,14 +38,18 @@ struct vh_frame {
 };
 
 void vh_rx_init(struct vh_rx *rx);
-/** Close what is half received. */
+/** Forget what is half received; its fds are closed later, on a worker. */
 void vh_rx_reset(struct vh_rx *rx);
 /**
  * Read what is there, at most one message. Never blocks; never reads beyond the message (fds belong to the byte
  * they came with).
- * @return 0: *f holds a complete message (previous content must have been released); -EAGAIN: not complete yet;
- *         -EPIPE: orderly or hard end of file; > 0: violation with decision CLOSE (BAD_VERSION, BAD_FLAGS,
- *         FRAME_SIZE, FD_EXCESS, FD_MISPLACED), fds closed
+ * @param sock    connected stream socket
+ * @param now_ns  monotonic time; noted when the first byte of a message is among what came
+ * @param f       receives the message; fds it held before must have been released
+ * @return 0: *f holds a complete message; -EAGAIN: not complete yet; -EPIPE: end of file or a dead socket, half a
+ *         message is dropped; > 0: violation of the stream (BAD_VERSION, BAD_FLAGS, FRAME_SIZE, FD_EXCESS,
+ *         FD_MISPLACED), details in rx->fault, fds closed, the connection cannot go on
+ * spec: vhost-user HDR-1..10
  */
 int vh_rx_read(struct vh_rx *rx, int sock, uint64_t now_ns, struct vh_frame *f) VH_MUST_USE;
 /** Close (later, on a worker) the fds nobody took. */
@@ -70,6 +74,10 @@ struct vh_view {
 	uint64_t ring_desc, ring_avail_addr, ring_used; /* UVAs as set, 0 if never */
 };
 
+struct vh_msg;
+/** Stage 2b of one message: payload and fds of the frame -> typed request. 0 or violation, *fault filled. */
+typedef int (*vh_msg_check_fn)(const struct vh_view *v, struct vh_frame *f, struct vh_msg *m, struct vh_fault *fault);
+
 /** How a message is answered. */
 enum vh_reply_kind {
 	VH_REPLY_ACK,      /* u64 0/1 if NEED_REPLY */
@@ -86,10 +94,11 @@ struct vh_msg_row {
 	enum vh_reply_kind reply;
 	uint64_t needs_offered;      /* virtio bits that must be OFFERED, else NOT_OFFERED */
 	uint64_t needs_protocol;     /* protocol bits that must be OFFERED (PROT-4) */
-	bool supported;              /* false: known name, refused as UNKNOWN_REQUEST/NOT_OFFERED until implemented */
+	bool supported;              /* false: name known, refused as NOT_OFFERED unless a hook serves it */
 	bool names_ring;             /* payload begins with a ring index */
 	bool ring_idx8;              /* index is the low 8 bits of a u64 (KICK, CALL, ERR; IDX-2) */
 	bool doors;                  /* application hooks run with all doors closed (api.md 3.3 step 4) */
+	vh_msg_check_fn check;       /* NULL: nothing behind the frame to look at */
 };
 
 /** NULL: unknown number. */
@@ -100,8 +109,9 @@ const char *vh_msg_name(uint32_t request);
 int64_t vh_msg_ring_index(const struct vh_frame *f);
 
 /**
- * Stage 2a: number, size, fd count, offered features against the row. `f->fds` surplus of a tolerated kind is closed.
- * @return 0 or violation (UNKNOWN_REQUEST, BAD_SIZE, FD_COUNT, NOT_OFFERED); *fault filled
+ * Stage 2a: number, fd count, offered features and size against the row. Changes nothing; pure.
+ * A message of an application's feature (offered, but not supported here) has its size checked before a hook sees it.
+ * @return 0 or violation (UNKNOWN_REQUEST, FD_COUNT, NOT_OFFERED, BAD_SIZE); *fault filled
  */
 int vh_frame_check(const struct vh_view *v, struct vh_frame *f, struct vh_fault *fault) VH_MUST_USE;
 
@@ -117,7 +127,7 @@ struct vh_msg {
 		struct {
 			uva_t desc, avail, used, log;
 			bool log_used;
-		} addr;               /* SET_VRING_ADDR: no area wraps for any size */
+		} addr;               /* SET_VRING_ADDR: any values; resolved, or not, when the ring starts */
 		struct {
 			uint16_t avail, used; /* api.md 2.4 encoding; used == avail unless BASE-3 lets it differ */
 		} base;               /* SET_VRING_BASE */
@@ -132,11 +142,11 @@ struct vh_msg {
 /**
  * Stage 2b: payload -> *m. Moves fds out of the frame into the request. Checks kinds of eventfds and sockets (FD-7,
  * FD-12), ranges, busy rings, subset of offers, overlaps of regions (GPA; UVA except exact alias is decided in
- * vh_memmap_build which knows files). Changes nothing else. Only after vh_frame_check.
- * @return 0 or violation, *fault filled (message, observed, limit)
+ * vh_memmap_build which knows files). Changes nothing else. Only after vh_frame_check() returned 0.
+ * @return 0: *m valid, owns its fds; or violation, *fault filled, *m owns nothing, fds still in the frame
  */
 int vh_msg_check(const struct vh_view *v, struct vh_frame *f, struct vh_msg *m, struct vh_fault *fault) VH_MUST_USE;
-/** Close the fds that apply did not take. */
+/** Close the fds that apply did not take. Idempotent; a zeroed request holds none. */
 void vh_msg_release(struct vh_msg *m);
 
 /* ---- replies ---- */
