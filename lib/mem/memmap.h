@@ -39,7 +39,7 @@ struct vh_memmap {
 	struct vh_region region[];
 };
 
-/** One region as a message gave it, checked by proto/ (MEM-1, MEM-2, MEM-3). */
+/** One region as a message gave it: not empty, wraps nowhere, offset page-aligned (proto/ checks MEM-1, MEM-2, MEM-3). */
 struct vh_region_req {
 	uint64_t gpa, size, uva, offset;
 };
@@ -51,8 +51,13 @@ struct vh_region_req {
  * @param req   n regions, n 0..VH_MAX_REGIONS (larger tables are supported, hundreds)
  * @param fds   n descriptors; taken over in every case: kept in the mapping or closed before return
  * @param out   new table with one reference; if nothing changed, `old` itself with one more reference
+ * @param fault code, and by code: FD_TYPE, FD_MODE observed = number of the region in the message, limit = n;
+ *              MEM_SIZE observed = offset + size, limit = file size; MEM_OVERLAP observed, limit = numbers of the two
+ *              regions; MEM_QUOTA observed = bytes or mappings wanted, limit = the quota; MEM_MAP observed = number
+ *              of the region, limit = errno. The message is the caller's to name
  * @return 0; violation (MEM_SIZE, MEM_OVERLAP, MEM_QUOTA, MEM_MAP, FD_TYPE, FD_MODE; *fault filled);
- *         -ENOMEM. On failure nothing is left mapped or open and old is untouched (MEM-15)
+ *         -ENOMEM. On failure nothing new is left mapped, the descriptors are closed (those of foreign file systems
+ *         by another worker, soon) and old is untouched (MEM-15)
  */
 int vh_memmap_build(const struct vh_policy *policy, struct vh_memmap *old, const struct vh_region_req *req,
 		uint32_t n, int *fds, struct vh_memmap **out, struct vh_fault *fault) VH_MUST_USE;
