@@ -16,6 +16,7 @@
 #include "sock.h"
 
 #define RETRY_NS UINT64_C(100000000)
+#define REAP_NS UINT64_C(1000000)
 
 static void
 pause_until(struct vh_endpoint *ep, uint64_t at_ns)
@@ -36,6 +37,27 @@ take(struct vh_endpoint *ep, int fd)
 		vh_conn_open(c);
 }
 
+/*
+ * A connection of the path that has hung up goes first: applications match devices by path, and its vid is the lowest
+ * free one again (M4, K6). @return true while there is one
+ */
+static bool
+reap_hung_up(struct vh_endpoint *ep)
+{
+	struct vh_conn *c, *list[64];
+	unsigned int n = 0, i;
+	bool busy = false;
+
+	vh_registry_lock();
+	for (c = ep->conns; c != NULL && n < 64; c = c->next)
+		list[n++] = c;
+	vh_registry_unlock();
+	/* connections are freed on this thread only, after the event batch: the pointers stay good */
+	for (i = 0; i < n; i++)
+		busy = vh_conn_reap(list[i]) || busy;
+	return busy;
+}
+
 static void
 on_listener(struct vh_source *s, uint32_t events)
 {
@@ -45,6 +67,10 @@ on_listener(struct vh_source *s, uint32_t events)
 
 	if (ep->nr_conns >= ep->policy.conn_per_socket) {
 		pause_until(ep, now + RETRY_NS);
+		return;
+	}
+	if (reap_hung_up(ep)) {
+		pause_until(ep, now + REAP_NS);
 		return;
 	}
 	at = vh_bucket_take(&ep->accepts, ep->policy.conn_rate, ep->policy.conn_burst, now);

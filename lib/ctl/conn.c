@@ -275,7 +275,7 @@ vh_conn_program_done(struct vh_conn *c)
 	}
 	vh_message_release(c);
 	/* one message a turn: others get theirs before this connection's next (HDR-16) */
-	if (c->program == vh_message_program) {
+	if (c->program == vh_message_program && !c->close) {
 		if (go_idle(c))
 			arm(c, 0);
 		return;

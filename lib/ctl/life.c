@@ -19,25 +19,6 @@
 
 /* ---- opening ---- */
 
-/* An earlier connection of the path that has hung up goes first: applications match devices by path (M4). */
-static enum vh_step_result
-step_reap_others(struct vh_conn *c)
-{
-	struct vh_conn *o, *list[64];
-	unsigned int n = 0, i;
-	bool busy = false;
-
-	vh_registry_lock();
-	for (o = c->ep->conns; o != NULL && n < 64; o = o->next)
-		if (o != c)
-			list[n++] = o;
-	vh_registry_unlock();
-	/* connections are freed on this thread only: the pointers stay good */
-	for (i = 0; i < n; i++)
-		busy = vh_conn_reap(list[i]) || busy;
-	return busy ? VH_STEP_AGAIN : VH_STEP_DONE;
-}
-
 static enum vh_step_result
 step_new_connection(struct vh_conn *c)
 {
@@ -56,7 +37,6 @@ step_new_connection(struct vh_conn *c)
 }
 
 const struct vh_step vh_open_program[] = {
-	{ "reap", VH_ON_IO, step_reap_others, NULL },
 	{ "new_connection", VH_ON_EVENTS, step_new_connection, NULL },
 	{ NULL, VH_ON_IO, NULL, NULL },
 };
