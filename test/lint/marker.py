@@ -15,10 +15,12 @@ import tree
 CLANG = ['clang', '-fsyntax-only', '-DVH_CHECK_GUEST', '-Wno-everything', '-Werror=noderef',
          '-Werror=incompatible-pointer-types', '-Werror=incompatible-pointer-types-discards-qualifiers',
          '-Werror=int-conversion', '-Werror=incompatible-library-redeclaration']
-# sparse knows neither this builtin of DPDK's copy header nor __VERSION__, nor -isystem written as one word
+# sparse knows neither this builtin of DPDK's copy header nor __VERSION__, nor -isystem written as one word; nor
+# __has_include, by which glibc takes struct statx from the kernel's header
 SPARSE = ['sparse', '-Wno-decl', '-Waddress-space', '-Wcast-from-as', '-Wcast-to-as', '-Wbitwise', '-Wno-unknown-attribute',
           '-Wno-non-pointer-null',
-          '-D__builtin_ia32_palignr128(a,b,n)=(a)', '-D__VERSION__="sparse"']
+          '-D__builtin_ia32_palignr128(a,b,n)=(a)', '-D__VERSION__="sparse"',
+          '-D__statx_defined', '-D__statx_timestamp_defined', '-include', 'linux/stat.h']
 
 
 def command(tool, flags):
