@@ -223,7 +223,7 @@ fwd_mode_name(void)
 
 /* ---- statistics ---- */
 
-/* Receive and checksum counters belong to the port that received, the others to the one that sent. */
+/* Receive and checksum counters belong to the port that received, others to the one that sent. */
 static bool
 counts_for(const struct stream *s, const struct port *p, unsigned int counter)
 {

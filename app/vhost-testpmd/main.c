@@ -158,6 +158,7 @@ main(int argc, char **argv)
 	struct options o;
 	int signals = signals_open(), used, result;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* in order with the log, which is not buffered */
 	if (signals < 0) {
 		perror("signalfd");
 		return EXIT_FAILURE;

@@ -118,19 +118,51 @@ pseudo_sum(const struct frame *f)
 	return rte_ipv6_phdr_cksum(&ip6, 0);
 }
 
+/* rte_raw_cksum_mbuf() of DPDK 22.11 loses carries when a segment begins at an odd place. */
+static uint32_t
+segments_sum(const struct frame *f)
+{
+	uint32_t off = f->l2_len + f->l3_len, left = f->l4_bytes, sum = 0;
+	bool odd = false;
+
+	for (const struct rte_mbuf *seg = f->m; seg != NULL && left > 0; seg = seg->next) {
+		uint16_t part;
+		uint32_t n;
+
+		if (off >= seg->data_len) {
+			off -= seg->data_len;
+			continue;
+		}
+		n = RTE_MIN(seg->data_len - off, left);
+		part = rte_raw_cksum(rte_pktmbuf_mtod_offset(seg, const void *, off), n);
+		sum += odd ? rte_bswap16(part) : part;
+		odd ^= n & 1;
+		left -= n;
+		off = 0;
+	}
+	return sum; /* a frame has far fewer than 65,536 segments: no overflow */
+}
+
 /* The checksum field must be 0. */
 static uint16_t
 internet_sum(const struct frame *f)
 {
-	uint16_t raw = 0;
-	uint32_t sum;
+	uint32_t sum = segments_sum(f) + pseudo_sum(f);
 
-	rte_raw_cksum_mbuf(f->m, f->l2_len + f->l3_len, f->l4_bytes, &raw);
-	sum = (uint32_t)raw + pseudo_sum(f);
+	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = ~sum & 0xffff;
 	/* 0 in a UDP header means "no checksum" */
 	return sum == 0 && f->proto == IPPROTO_UDP ? 0xffff : (uint16_t)sum;
+}
+
+/* Byte by byte: rte_hash_crc() reads words at addresses that are not theirs. */
+static uint32_t
+crc_bytes(const uint8_t *p, uint32_t n, uint32_t crc)
+{
+	while (n-- > 0)
+		crc = rte_hash_crc_1byte(*p++, crc);
+	return crc;
 }
 
 /* The checksum field must be 0. */
@@ -147,7 +179,7 @@ crc32c_sum(const struct frame *f)
 			continue;
 		}
 		n = RTE_MIN(seg->data_len - off, left);
-		crc = rte_hash_crc(rte_pktmbuf_mtod_offset(seg, const void *, off), n, crc);
+		crc = crc_bytes(rte_pktmbuf_mtod_offset(seg, const uint8_t *, off), n, crc);
 		left -= n;
 		off = 0;
 	}

@@ -3,8 +3,8 @@
  * Vhost ports: registration, the library's callbacks, and which device a port has right now.
  *
  * The callbacks run on the library's thread. Forwarding lcores and the console read the vid of a
- * port as readers of one RCU variable; destroy_device takes the vid away and returns only when every
- * reader has passed a quiescent point, so nobody uses a vid after destroy_device.
+ * port as readers of one RCU variable; destroy_device takes the vid away and returns only when
+ * every reader has passed a quiescent point, so nobody uses a vid after destroy_device.
  */
 #ifndef VTP_PORT_H
 #define VTP_PORT_H
