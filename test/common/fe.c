@@ -134,6 +134,14 @@ fe_peer_closed(struct fe *fe, int ms)
 	}
 }
 
+bool
+fe_quiet(struct fe *fe, int ms)
+{
+	struct pollfd p = { .fd = fe->fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 0;
+}
+
 /* One sendmsg; fds ride on it if there are any. */
 static ssize_t
 send_part(int fd, const uint8_t *bytes, size_t len, const int *fds, unsigned int nfds)
@@ -169,12 +177,14 @@ fe_send_raw(struct fe *fe, const void *bytes, size_t len, const int *fds, unsign
 	if (nfds > FE_MAX_FDS)
 		return -EINVAL;
 	while (len > 0) {
-		ssize_t n = send_part(fe->fd, at, len, fds, nfds);
+		ssize_t n = send_part(fe->fd, at, fe->drip_us ? 1 : len, fds, nfds);
 
 		if (n > 0) {
 			at += n;
 			len -= (size_t)n;
 			nfds = 0;
+			if (fe->drip_us)
+				usleep(fe->drip_us);
 			continue;
 		}
 		if (errno == EAGAIN) {

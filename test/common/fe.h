@@ -130,6 +130,7 @@ struct fe {
 	int fd;         /* socket, -1 when closed */
 	int listener;   /* fe_listen, else -1 */
 	int timeout_ms; /* for every receive and send; default 2000 */
+	unsigned int drip_us; /* not 0: every byte is sent alone, with such a pause behind it */
 	bool need_reply; /* fe_do asks for an acknowledgement and waits for it; else it just sends */
 	uint64_t offered, features;  /* virtio features: of the device, acked */
 	uint64_t pf_offered, pf;     /* protocol features */
@@ -183,6 +184,8 @@ int fe_do(struct fe *fe, uint32_t request, const void *payload, uint32_t size, c
 
 /** The reply's value, for FE_GET_FEATURES, FE_GET_PROTOCOL_FEATURES, FE_GET_QUEUE_NUM, FE_GET_STATUS. */
 int fe_get_u64(struct fe *fe, uint32_t request, uint64_t *value);
+/** Nothing unread from the back-end? Waits ms for surplus replies. */
+bool fe_quiet(struct fe *fe, int ms);
 /** SET_FEATURES, SET_PROTOCOL_FEATURES, NET_SET_MTU, SET_STATUS. */
 int fe_set_u64(struct fe *fe, uint32_t request, uint64_t value);
 /** SET_VRING_NUM, _BASE, _ENABLE. */
@@ -238,8 +241,8 @@ void *fe_mem_alloc(struct fe_mem *m, uint64_t bytes);
 void fe_mem_reset(struct fe_mem *m);
 /** Pattern around the regions untouched? */
 bool fe_mem_guards_ok(const struct fe_mem *m);
-/** SET_MEM_TABLE of these regions (through fe_do). */
-int fe_set_mem_table(struct fe *fe, const struct fe_mem *m);
+/** SET_MEM_TABLE of these regions (through fe_do), `surplus` bytes longer than needed. */
+int fe_set_mem_table(struct fe *fe, const struct fe_mem *m, unsigned int surplus);
 
 /* --- a whole device --- */
 
@@ -260,6 +263,7 @@ struct fe_dev_cfg {
 	bool need_reply;        /* ask for acknowledgements where allowed (REPLY_ACK acked) */
 	bool poll_call;         /* give no call fd */
 	bool poll_kick;         /* give no kick fd */
+	unsigned int surplus;   /* SET_MEM_TABLE: bytes of payload more than needed (at most 64) */
 	bool shadow;            /* drv_cfg.shadow */
 	unsigned int seed;      /* drv_cfg.seed */
 	uint64_t mem_size;      /* bytes of guest memory, all regions; 0: 64 MiB */

@@ -268,7 +268,7 @@ start_qemu(struct fe_dev *dev)
 	if (rc == 0)
 		rc = status(dev, STATUS_FEATURES_OK);
 	if (rc == 0)
-		rc = fe_set_mem_table(&dev->fe, &dev->mem);
+		rc = fe_set_mem_table(&dev->fe, &dev->mem, dev->cfg.surplus);
 	for (unsigned int i = 0; rc == 0 && i < dev->nr_rings; i++)
 		rc = fe_dev_start_ring(dev, i);
 	return rc != 0 ? rc : status(dev, STATUS_DRIVER_OK);
@@ -277,7 +277,7 @@ start_qemu(struct fe_dev *dev)
 static int
 start_virtio_user(struct fe_dev *dev)
 {
-	int rc = fe_set_mem_table(&dev->fe, &dev->mem);
+	int rc = fe_set_mem_table(&dev->fe, &dev->mem, dev->cfg.surplus);
 
 	for (unsigned int k = 0; rc == 0 && k < dev->nr_rings; k++)
 		rc = fe_dev_start_ring(dev, k < dev->cfg.pairs ? 2 * k : 2 * (k - dev->cfg.pairs) + 1);

@@ -115,7 +115,7 @@ fe_get_vring_base(struct fe *fe, uint32_t index, uint32_t *base)
 }
 
 int
-fe_set_mem_table(struct fe *fe, const struct fe_mem *m)
+fe_set_mem_table(struct fe *fe, const struct fe_mem *m, unsigned int surplus)
 {
 	struct fe_mem_table t = { .nregions = m->nr };
 	int fds[FE_MAX_REGIONS];
@@ -124,5 +124,5 @@ fe_set_mem_table(struct fe *fe, const struct fe_mem *m)
 		t.region[i] = m->region[i].r;
 		fds[i] = m->region[i].fd;
 	}
-	return fe_do(fe, FE_SET_MEM_TABLE, &t, 8 + m->nr * (uint32_t)sizeof(t.region[0]), fds, m->nr);
+	return fe_do(fe, FE_SET_MEM_TABLE, &t, 8 + m->nr * (uint32_t)sizeof(t.region[0]) + surplus, fds, m->nr);
 }
