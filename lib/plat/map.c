@@ -164,27 +164,18 @@ lengths(const struct vh_file_id *id, uint64_t end, uint64_t guard, uint64_t alig
 	return round_up(end, id->page, len) && !__builtin_add_overflow(*len, extra, reserve) && *reserve <= SIZE_MAX / 2;
 }
 
-/* An application under mlockall(MCL_FUTURE), as Open vSwitch: without this the peer's holes would become our memory. */
-static void
-unlock(void *p, uint64_t len)
-{
-	(void)munlock(p, len);
-}
-
 static void *
 reserve_space(uint64_t len)
 {
 	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	unlock(p, len);
-	return p;
+	return p != MAP_FAILED ? p : NULL;
 }
 
 /*
  * MAP_NORESERVE: on huge pages we take part in the reservation of the file's owner but make none of our own, so that a
- * sparse file is neither refused nor takes the host's pool (FD-6). Inaccessible until unlocked: nothing is populated.
+ * sparse file is neither refused nor takes the host's pool (FD-6). Inaccessible at first: in a process under
+ * mlockall(MCL_FUTURE), such as Open vSwitch, mmap would else fill the peer's holes with our memory.
  */
 static bool
 map_into(struct vh_mapping *m, uint64_t guard, uint64_t align)
@@ -194,7 +185,6 @@ map_into(struct vh_mapping *m, uint64_t guard, uint64_t align)
 
 	if (p == MAP_FAILED)
 		return false;
-	unlock(p, m->len);
 	if (mprotect(p, m->len, PROT_READ | PROT_WRITE) < 0)
 		return false;
 	m->base = vh_guest_from_mapping(p);
