@@ -17,7 +17,7 @@ if [ -z "$program" ]; then
     program=$here/../../build/app/vhost-testpmd/vhost-testpmd
     [ -n "$lib" ] && program=$lib/../app/vhost-testpmd/vhost-testpmd
 fi
-program=$(realpath "$program")
+program=$(realpath -m "$program")
 
 work=$(mktemp -d /tmp/hvtXXXXXX)
 pids=()
