@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include <rte_class.h>
-#include <rte_spinlock.h>
+#include "spin.h"
 
 #include "api.h"
 #include "device.h"
@@ -19,7 +19,7 @@
 enum { NAME_MAX_LEN = 64 }; /* RTE_DEV_NAME_MAX_LEN of the EAL's driver headers */
 
 static TAILQ_HEAD(, rte_vdpa_device) devices = TAILQ_HEAD_INITIALIZER(devices);
-static rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;
+static struct vh_spin lock = RTE_SPINLOCK_INITIALIZER;
 
 static struct rte_vdpa_device *
 find_locked(const char *name)
@@ -39,9 +39,9 @@ rte_vdpa_find_device_by_name(const char *name)
 
 	if (name == NULL)
 		return NULL;
-	rte_spinlock_lock(&lock);
+	vh_spin_lock(&lock);
 	dev = find_locked(name);
-	rte_spinlock_unlock(&lock);
+	vh_spin_unlock(&lock);
 	return dev;
 }
 
@@ -93,11 +93,11 @@ rte_vdpa_register_device(struct rte_device *rte_dev, struct rte_vdpa_dev_ops *op
 	dev = create(rte_dev, ops);
 	if (dev == NULL)
 		return NULL;
-	rte_spinlock_lock(&lock);
+	vh_spin_lock(&lock);
 	taken = find_locked(rte_dev_name(rte_dev)) != NULL;
 	if (!taken)
 		TAILQ_INSERT_TAIL(&devices, dev, next);
-	rte_spinlock_unlock(&lock);
+	vh_spin_unlock(&lock);
 	if (taken) {
 		VH_LOG_CONFIG(ERR, rte_dev_name(rte_dev), "vDPA device exists already");
 		free(dev);
@@ -111,13 +111,13 @@ rte_vdpa_unregister_device(struct rte_vdpa_device *dev)
 {
 	struct rte_vdpa_device *d;
 
-	rte_spinlock_lock(&lock);
+	vh_spin_lock(&lock);
 	TAILQ_FOREACH(d, &devices, next)
 		if (d == dev)
 			break;
 	if (d != NULL)
 		TAILQ_REMOVE(&devices, d, next);
-	rte_spinlock_unlock(&lock);
+	vh_spin_unlock(&lock);
 	free(d);
 	return d != NULL ? 0 : -1;
 }
@@ -202,11 +202,11 @@ class_iterate(const void *start, const char *str, const struct rte_dev_iterator 
 {
 	struct rte_vdpa_device *dev;
 
-	rte_spinlock_lock(&lock);
+	vh_spin_lock(&lock);
 	dev = start == NULL ? TAILQ_FIRST(&devices) : TAILQ_NEXT((const struct rte_vdpa_device *)start, next);
 	while (dev != NULL && it->device != NULL && dev->device != it->device)
 		dev = TAILQ_NEXT(dev, next);
-	rte_spinlock_unlock(&lock);
+	vh_spin_unlock(&lock);
 	return dev;
 }
 

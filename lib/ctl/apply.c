@@ -77,10 +77,10 @@ prepare_backchan(struct vh_conn *c)
 	if (b == NULL)
 		return -ENOMEM;
 	c->msg.fd = -1;
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	old = dev->backchan;
 	dev->backchan = b;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 	if (old != NULL) {
 		vh_backchan_shutdown(old);
 		vh_backchan_put(old);
@@ -137,16 +137,16 @@ shrink_without_mq(struct vh_device *dev)
 {
 	if (!dev->set.builtin_net || (dev->features & VH_F_NET_MQ) != 0 || dev->nr_queues <= 2)
 		return;
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	dev->nr_queues = 2;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 }
 
 static void
 commit_device(struct vh_conn *c)
 {
 	struct vh_device *dev = c->dev;
-	rte_spinlock_t *peek = &vh_slots[dev->vid].peek;
+	struct vh_spin *peek = &vh_slots[dev->vid].peek;
 
 	switch (c->msg.request) {
 	case VH_SET_FEATURES:
@@ -157,24 +157,24 @@ commit_device(struct vh_conn *c)
 				c->msg.features);
 		break;
 	case VH_RESET_OWNER:
-		rte_spinlock_lock(peek);
+		vh_spin_lock(peek);
 		vh_forget_readiness(dev);
-		rte_spinlock_unlock(peek);
+		vh_spin_unlock(peek);
 		break;
 	case VH_GET_VRING_BASE:
 		/* H29: the device stops; it starts again when a ring is kicked */
-		rte_spinlock_lock(peek);
+		vh_spin_lock(peek);
 		dev->restart_blocked = true;
 		dev->ready = false;
-		rte_spinlock_unlock(peek);
+		vh_spin_unlock(peek);
 		break;
 	case VH_SET_VRING_KICK:
 		dev->restart_blocked = false;
 		break;
 	case VH_NET_SET_MTU:
-		rte_spinlock_lock(peek);
+		vh_spin_lock(peek);
 		dev->mtu = c->msg.mtu;
-		rte_spinlock_unlock(peek);
+		vh_spin_unlock(peek);
 		break;
 	case VH_SEND_RARP:
 		vh_arm_rarp(dev, c->msg.mac);
@@ -204,12 +204,12 @@ keep_position(struct vh_conn *c)
 	if (c->msg.ring >= dev->nr_queues)
 		return;
 	q = dev->queue[c->msg.ring];
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	if (c->was_started && q->ring != NULL)
 		vh_ring_positions(q->ring, (dev->features & VH_F_RING_PACKED) != 0, &q->conf.base_avail,
 				&q->conf.base_used);
 	q->conf.base_set = true;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 	c->position = q->conf.base_avail;
 }
 

@@ -91,7 +91,7 @@ vh_connect_fire(struct vh_timer *t)
 void
 vh_connect_lost(struct vh_endpoint *ep)
 {
-	if (ep->ended || !ep->registered || !ep->reconnect)
+	if (ep->ended || !ep->reconnect)
 		return;
 	if (vh_now_ns() - ep->connected_ns >= LIVED_NS) {
 		ep->backoff_ms = 0;

@@ -14,9 +14,9 @@ hooks(const struct vh_conn *c)
 	struct vh_device *dev = c->dev;
 	struct rte_vhost_user_extern_ops ops;
 
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	ops = dev->extern_ops;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 	return ops;
 }
 

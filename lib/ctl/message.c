@@ -65,9 +65,9 @@ copy_settings(struct vh_conn *c)
 	vh_registry_lock();
 	set = c->ep->set;
 	vh_registry_unlock();
-	rte_spinlock_lock(&vh_slots[c->dev->vid].peek);
+	vh_spin_lock(&vh_slots[c->dev->vid].peek);
 	c->dev->set = set;
-	rte_spinlock_unlock(&vh_slots[c->dev->vid].peek);
+	vh_spin_unlock(&vh_slots[c->dev->vid].peek);
 }
 
 static void
@@ -79,9 +79,9 @@ refuse(struct vh_conn *c)
 	if (c->frame.request != VH_SET_FEATURES)
 		return;
 	/* STAT-4: the driver reads back that its features were not accepted */
-	rte_spinlock_lock(&vh_slots[c->dev->vid].peek);
+	vh_spin_lock(&vh_slots[c->dev->vid].peek);
 	c->dev->status &= (uint8_t)~VH_STATUS_FEATURES_OK;
-	rte_spinlock_unlock(&vh_slots[c->dev->vid].peek);
+	vh_spin_unlock(&vh_slots[c->dev->vid].peek);
 }
 
 /* An unknown number, or a feature we lack, may still be one an application's hook serves (UNK-1, V48). */
@@ -215,6 +215,7 @@ step_map(struct vh_conn *c)
 {
 	struct vh_policy const *p = c->dev->policy;
 	uint64_t at = vh_bucket_take(&c->ep->tables, p->table_rate, p->table_burst, vh_now_ns());
+	int rc;
 
 	if (at != 0)
 		return VH_STEP_AGAIN; /* too many tables on this path: delayed, not refused */
@@ -230,9 +231,11 @@ step_map(struct vh_conn *c)
 	pthread_mutex_unlock(&c->lock);
 	vh_conn_get(c);
 	c->mapping = true;
-	c->map_rc = vh_work_post(&c->map_job);
-	if (c->map_rc < 0)
+	rc = vh_work_post(&c->map_job);
+	if (rc < 0) {
+		c->map_rc = rc; /* else the worker's to write */
 		vh_loop_post(vh_ctl_loop(), &c->map_done);
+	}
 	return VH_STEP_WORK;
 }
 

@@ -69,9 +69,9 @@ serve(int vid)
 	struct vh_device *dev;
 	bool left;
 
-	rte_spinlock_lock(&vh_slots[vid].peek);
+	vh_spin_lock(&vh_slots[vid].peek);
 	dev = vh_slots[vid].dev;
-	rte_spinlock_unlock(&vh_slots[vid].peek);
+	vh_spin_unlock(&vh_slots[vid].peek);
 	if (dev == NULL)
 		return false;
 	left = vh_guard_flush(&dev->guard, vh_now_ns());

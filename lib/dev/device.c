@@ -98,9 +98,9 @@ vh_device_touch(struct vh_device *dev, uint16_t index)
 		if (dev->queue[i] == NULL)
 			return -ENOMEM;
 	}
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	dev->nr_queues = (uint16_t)(index + 1);
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 	return 0;
 }
 

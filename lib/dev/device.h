@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_spinlock.h>
+#include "spin.h"
 #include <rte_vhost.h>
 
 #include "addr.h"
@@ -112,7 +112,7 @@ struct vh_device {
 /* ---- slots (registry.c) ---- */
 
 struct vh_slot {
-	rte_spinlock_t peek;
+	struct vh_spin peek;
 	struct vh_device *dev;
 	uint64_t cb_thread;   /* atomic: pthread id of the callback thread while doors are held for it (C1), else 0 */
 };

@@ -123,7 +123,7 @@ publish_ring(struct vh_plan *p, uint16_t i)
 		start_ring(q, r);
 	comes_up = r->bind != NULL && vh_bind_has(r->bind, VH_B_READY) &&
 		(r->start || old == NULL || !vh_bind_has(old, VH_B_READY));
-	rte_spinlock_lock(&vh_slots[p->dev->vid].peek);
+	vh_spin_lock(&vh_slots[p->dev->vid].peek);
 	if (r->fresh != NULL) {
 		p->dev->numa_node = r->node;
 		q->ring = r->fresh;
@@ -139,7 +139,7 @@ publish_ring(struct vh_plan *p, uint16_t i)
 		q->bind = r->bound ? r->bind : NULL;
 		r->bind = old;
 	}
-	rte_spinlock_unlock(&vh_slots[p->dev->vid].peek);
+	vh_spin_unlock(&vh_slots[p->dev->vid].peek);
 	r->conf = conf;
 	__atomic_store_n(&d->wait_us, p->dev->policy->enter_wait_us, __ATOMIC_RELAXED);
 	/* seq_cst: pairs with the entry in vh_door_try() (D1, D4) */
@@ -174,9 +174,9 @@ publish_map(struct vh_plan *p)
 		return;
 	keep = old != NULL && dev->exported ? calloc(1, sizeof(*keep)) : NULL;
 	vh_memmap_get(p->map);
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	dev->map = p->map;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 	if (old != NULL)
 		keep_old_map(dev, old, keep);
 }
@@ -188,11 +188,11 @@ vh_plan_commit(struct vh_plan *p)
 	struct vh_protect *old_protect = dev->protect;
 	uint16_t i;
 
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	dev->features = p->features;
 	dev->protocol = p->protocol;
 	dev->status = p->status;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 	publish_map(p);
 	for (i = 0; i < p->nr; i++)
 		publish_ring(p, i);
@@ -279,9 +279,9 @@ vh_device_unbind(struct vh_device *dev)
 		if (q == NULL || q->bind == NULL)
 			continue;
 		old = q->bind;
-		rte_spinlock_lock(&vh_slots[dev->vid].peek);
+		vh_spin_lock(&vh_slots[dev->vid].peek);
 		q->bind = NULL;
-		rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+		vh_spin_unlock(&vh_slots[dev->vid].peek);
 		__atomic_store_n(&vh_doors[dev->vid][i].bind, NULL, __ATOMIC_SEQ_CST);
 		free_binding(old);
 	}

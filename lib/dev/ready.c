@@ -88,10 +88,10 @@ vh_ready_report_rings(struct vh_device *dev)
 static void
 set_running(struct vh_device *dev, bool ready, bool running)
 {
-	rte_spinlock_lock(&vh_slots[dev->vid].peek);
+	vh_spin_lock(&vh_slots[dev->vid].peek);
 	dev->ready = ready;
 	dev->running = running;
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 }
 
 void

@@ -21,13 +21,13 @@ vh_slot_take(struct vh_device *dev)
 		struct vh_slot *s = &vh_slots[vid];
 		bool mine;
 
-		rte_spinlock_lock(&s->peek);
+		vh_spin_lock(&s->peek);
 		mine = s->dev == NULL;
 		if (mine) {
 			dev->vid = vid;
 			s->dev = dev;
 		}
-		rte_spinlock_unlock(&s->peek);
+		vh_spin_unlock(&s->peek);
 		if (mine)
 			return vid;
 	}
@@ -39,12 +39,12 @@ vh_slot_clear(struct vh_device *dev)
 {
 	struct vh_slot *s = &vh_slots[dev->vid];
 
-	rte_spinlock_lock(&s->peek);
+	vh_spin_lock(&s->peek);
 	if (s->dev == dev) {
 		s->dev = NULL;
 		vh_guard_retire(&dev->guard);
 	}
-	rte_spinlock_unlock(&s->peek);
+	vh_spin_unlock(&s->peek);
 }
 
 /* An application may poll with a stale vid at packet rate: one line a second for the process is enough (H41). */
@@ -67,10 +67,10 @@ vh_device_lock(int vid)
 
 	if ((uint32_t)vid < VH_MAX_DEVICES) {
 		s = &vh_slots[vid];
-		rte_spinlock_lock(&s->peek);
+		vh_spin_lock(&s->peek);
 		if (s->dev != NULL)
 			return s->dev;
-		rte_spinlock_unlock(&s->peek);
+		vh_spin_unlock(&s->peek);
 	}
 	log_bad_vid(vid);
 	return NULL;
@@ -79,7 +79,7 @@ vh_device_lock(int vid)
 void
 vh_device_unlock(struct vh_device *dev)
 {
-	rte_spinlock_unlock(&vh_slots[dev->vid].peek);
+	vh_spin_unlock(&vh_slots[dev->vid].peek);
 }
 
 bool

@@ -20,10 +20,10 @@ peek(int vid)
 
 	if ((uint32_t)vid >= VH_MAX_DEVICES)
 		return NULL;
-	rte_spinlock_lock(&vh_slots[vid].peek);
+	vh_spin_lock(&vh_slots[vid].peek);
 	dev = vh_slots[vid].dev;
 	if (dev == NULL)
-		rte_spinlock_unlock(&vh_slots[vid].peek);
+		vh_spin_unlock(&vh_slots[vid].peek);
 	return dev;
 }
 

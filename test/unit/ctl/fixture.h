@@ -30,14 +30,14 @@ const char *fx_serve(const char *name, uint64_t flags);
 void fx_unserve(const char *path);
 
 /* what the recorder does in callbacks; set back to zero by fx_serve */
-extern int fx_refuse_new_device;     /* that many times new_device says no */
-extern bool fx_refuse_connection;
-extern unsigned int fx_block_ms;     /* how long new_device sleeps */
-extern const char *fx_unregister_in; /* name of the callback that unregisters its own path */
-extern int fx_unregister_rc;
-extern int fx_vid;                   /* of the last new_connection */
+extern _Atomic(int) fx_refuse_new_device;     /* that many times new_device says no */
+extern _Atomic(bool) fx_refuse_connection;
+extern _Atomic(unsigned int) fx_block_ms;     /* how long new_device sleeps */
+extern _Atomic(const char *) fx_unregister_in; /* name of the callback that unregisters its own path */
+extern _Atomic(int) fx_unregister_rc;
+extern _Atomic(int) fx_vid;                   /* of the last new_connection */
 /** Hooks to register in new_connection. */
-extern const struct rte_vhost_user_extern_ops *fx_hooks;
+extern _Atomic(const struct rte_vhost_user_extern_ops *) fx_hooks;
 
 /** Events so far as "new_connection 0;state 0 0 1;…". Waits until the text ends with `tail` (at most 3 s). */
 bool fx_wait(const char *tail);

@@ -14,9 +14,9 @@ struct wire {
 	int fd_num;
 } __attribute__((packed));
 
-static enum rte_vhost_msg_result pre_result, post_result;
-static uint32_t hook_request, pre_calls, post_calls;
-static int seen_fds;
+static _Atomic(enum rte_vhost_msg_result) pre_result, post_result;
+static _Atomic(uint32_t) hook_request, pre_calls, post_calls;
+static _Atomic(int) seen_fds;
 
 static enum rte_vhost_msg_result
 pre(int vid, void *msg)

@@ -293,7 +293,7 @@ test_client_no_reconnect(void **state)
 static void *
 racer(void *arg)
 {
-	volatile bool *stop = arg;
+	_Atomic(bool) *stop = arg;
 	char buf[64];
 	uint16_t a, u;
 	struct rte_vhost_memory *mem;
@@ -317,7 +317,7 @@ static void
 test_races(void **state)
 {
 	unsigned int fds = fx_fds(), i;
-	bool stop = false;
+	_Atomic(bool) stop = false;
 	pthread_t t;
 
 	assert_int_equal(pthread_create(&t, NULL, racer, &stop), 0);

@@ -21,7 +21,7 @@
 #define POISON 0xdead
 
 static struct vh_device dev = { .vid = 5, .nr_queues = 1 };
-static volatile bool stop;
+static _Atomic(bool) stop;
 static uint64_t entries, bad, exclusive_violations;
 static uint32_t inside;
 
