@@ -7,6 +7,7 @@
 #include "attack.h"
 
 #define HEADS 1024u
+#define MOST_HEADS 32768u
 #define FRAME 64u
 
 /* A started device with a page of guest memory. */
@@ -15,18 +16,26 @@ struct ground {
 	uint64_t page;
 };
 
+/* What to negotiate and what to do then. */
+struct ring_case {
+	uint16_t size;
+	uint16_t max_table;
+	uint64_t features;
+	void (*spoil)(struct ground *g);
+};
+
 static int
-enter(struct ground *g, const char *path, uint64_t features, uint16_t max_table)
+enter(struct ground *g, const char *path, const struct ring_case *c)
 {
 	struct fe_dev_cfg cfg = pass_cfg();
 	void *page;
 	int rc;
 
-	cfg.size = HEADS;
+	cfg.size = c->size;
 	cfg.shadow = false;
-	cfg.features |= features;
-	cfg.require = features;
-	cfg.max_table = max_table;
+	cfg.features |= c->features;
+	cfg.require = c->features;
+	cfg.max_table = c->max_table;
 	cfg.mem_size = 16 << 20;
 	rc = fe_dev_create(&g->dev, &cfg);
 	if (rc == 0)
@@ -59,29 +68,42 @@ spoil_self(struct ground *g)
 	drv_publish(r);
 }
 
-/* Every descriptor is a head, and from each one the walk goes round all of them. */
+/* Every descriptor is a head, and from each one the walk goes round all of them. Empty ones cost no piece. */
 static void
-spoil_all(struct ground *g)
+go_round(struct drv_ring *r, uint64_t page, uint32_t len, uint16_t flags)
 {
-	struct drv_ring *r = &g->dev.ring[1];
+	uint16_t n = r->cfg.size;
 
-	for (uint16_t i = 0; i < HEADS; i++) {
-		drv_poke_desc(r, i, g->page, 1, DRV_DESC_NEXT, (uint16_t)((i + 1) % HEADS));
+	for (uint16_t i = 0; i < n; i++) {
+		drv_poke_desc(r, i, page, len, (uint16_t)(DRV_DESC_NEXT | flags), (uint16_t)(i + 1 == n ? 0 : i + 1));
 		drv_poke_head(r, i);
 	}
 	drv_publish(r);
 }
 
 static void
+spoil_all(struct ground *g)
+{
+	go_round(&g->dev.ring[1], g->page, 1, 0);
+}
+
+static void
+spoil_all_empty(struct ground *g)
+{
+	go_round(&g->dev.ring[1], g->page, 0, 0);
+}
+
+static void
 spoil_receive(struct ground *g)
 {
-	struct drv_ring *r = &g->dev.ring[0];
+	go_round(&g->dev.ring[0], g->page, 1, DRV_DESC_WRITE);
+	provoke(g);
+}
 
-	for (uint16_t i = 0; i < HEADS; i++) {
-		drv_poke_desc(r, i, g->page, 1, DRV_DESC_NEXT | DRV_DESC_WRITE, (uint16_t)((i + 1) % HEADS));
-		drv_poke_head(r, i);
-	}
-	drv_publish(r);
+static void
+spoil_receive_empty(struct ground *g)
+{
+	go_round(&g->dev.ring[0], g->page, 0, DRV_DESC_WRITE);
 	provoke(g);
 }
 
@@ -145,19 +167,12 @@ spoil_packed_table(struct ground *g)
 	drv_poke_pdesc(r, 0, g->page, FRAME, 0, (uint16_t)(drv_packed_flags(r, 0) | DRV_DESC_NEXT));
 }
 
-/* What to negotiate and what to do then. */
-struct ring_case {
-	uint64_t features;
-	uint16_t max_table;
-	void (*spoil)(struct ground *g);
-};
-
 static int
 spoil_ring(const char *path, int hold_ms, struct outcome *o, const void *arg)
 {
 	const struct ring_case *c = arg;
 	struct ground *g = calloc(1, sizeof(*g));
-	int rc = g == NULL ? -ENOMEM : enter(g, path, c->features, c->max_table);
+	int rc = g == NULL ? -ENOMEM : enter(g, path, c);
 
 	if (rc == 0) {
 		c->spoil(g);
@@ -170,24 +185,30 @@ spoil_ring(const char *path, int hold_ms, struct outcome *o, const void *arg)
 }
 
 static const struct ring_case cases[] = {
-	{ 0, 0, spoil_self },
-	{ 0, 0, spoil_all },
-	{ 0, 0, spoil_receive },
-	{ 0, 64, spoil_table },
-	{ 0, 64, spoil_nested },
-	{ FE_F_PACKED, 0, spoil_packed_transmit },
-	{ FE_F_PACKED, 0, spoil_packed_receive },
-	{ FE_F_PACKED, 64, spoil_packed_table },
+	{ HEADS, 0, 0, spoil_self },
+	{ HEADS, 0, 0, spoil_all },
+	{ HEADS, 0, 0, spoil_all_empty },
+	{ MOST_HEADS, 0, 0, spoil_all_empty },
+	{ HEADS, 0, 0, spoil_receive },
+	{ HEADS, 0, 0, spoil_receive_empty },
+	{ HEADS, 64, 0, spoil_table },
+	{ HEADS, 64, 0, spoil_nested },
+	{ HEADS, 0, FE_F_PACKED, spoil_packed_transmit },
+	{ HEADS, 0, FE_F_PACKED, spoil_packed_receive },
+	{ HEADS, 64, FE_F_PACKED, spoil_packed_table },
 };
 
 const struct attack ring_attacks[] = {
 	{ "loop-self", "A132", spoil_ring, &cases[0] },
 	{ "loop-all", "A132", spoil_ring, &cases[1] },
-	{ "loop-receive", "A132", spoil_ring, &cases[2] },
-	{ "loop-table", "A132", spoil_ring, &cases[3] },
-	{ "nested-table", "SPLIT-9", spoil_ring, &cases[4] },
-	{ "packed-endless", "PACKED-5", spoil_ring, &cases[5] },
-	{ "packed-endless-receive", "PACKED-5", spoil_ring, &cases[6] },
-	{ "packed-table", "PACKED-10", spoil_ring, &cases[7] },
+	{ "loop-empty", "A132", spoil_ring, &cases[2] },
+	{ "loop-empty-32768", "A132", spoil_ring, &cases[3] },
+	{ "loop-receive", "A132", spoil_ring, &cases[4] },
+	{ "loop-receive-empty", "A132", spoil_ring, &cases[5] },
+	{ "loop-table", "A132", spoil_ring, &cases[6] },
+	{ "nested-table", "SPLIT-9", spoil_ring, &cases[7] },
+	{ "packed-endless", "PACKED-5", spoil_ring, &cases[8] },
+	{ "packed-endless-receive", "PACKED-5", spoil_ring, &cases[9] },
+	{ "packed-table", "PACKED-10", spoil_ring, &cases[10] },
 	{ .name = NULL },
 };

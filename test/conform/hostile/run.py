@@ -32,7 +32,7 @@ FLOOD_SHARE = 0.3
 MAPS_SLACK = 6
 RSS_SLACK_KIB = 4096
 
-# What ours counts, by telemetry's names; (): nothing may be counted. None: not judged.
+# What ours counts, by telemetry's names, one of several with "|"; (): nothing may be counted. None: not judged.
 # 'closed': the connection has to end by itself, 'stopped': a ring, with its error fd signalled.
 CASES = {
     'header-silence': (('conn.closed.msg_timeout',), 'closed'),
@@ -47,7 +47,11 @@ CASES = {
     'sparse-1tib': ((), None),
     'loop-self': (('vq.broken.chain_loop',), 'stopped'),
     'loop-all': (('vq.broken.chain_loop',), 'stopped'),
+    'loop-empty': (('vq.broken.chain_loop',), 'stopped'),
+    # more descriptors than one call may look at: whether it is a loop need not be found out
+    'loop-empty-32768': (('vq.broken.chain_loop|vq.drop.chain_len',), None),
     'loop-receive': (('vq.broken.chain_loop',), 'stopped'),
+    'loop-receive-empty': (('vq.broken.chain_loop',), 'stopped'),
     'loop-table': (('vq.broken.chain_loop',), 'stopped'),
     'nested-table': (('vq.broken.desc_flags',), 'stopped'),
     'packed-endless': (('vq.broken.chain_loop',), 'stopped'),
@@ -263,8 +267,8 @@ def judge_counters(before, after, wanted):
     if before is None or wanted is None:
         return 'counters not judged' if before is not None else 'the library has no counters'
     delta = moved(before, after)
-    missing = [name for name in wanted if name not in delta]
-    surplus = [name for name in delta if name not in wanted]
+    missing = [names for names in wanted if not set(names.split('|')) & set(delta)]
+    surplus = [name for name in delta if not any(name in names.split('|') for names in wanted)]
     if missing or surplus:
         raise Failure('violations counted: %s, wanted: %s' % (
             delta or 'none', ' '.join(wanted) or 'none'))
@@ -394,6 +398,10 @@ def main():
         build = os.path.join(root, 'build') if arguments.lib == 'stock' else os.path.join(arguments.lib, '..')
         folder = os.path.realpath(os.path.join(build, 'test', 'hostile'))
     clients = Clients(folder)
+    try:
+        os.nice(-15)  # all of ours before whatever else the machine does
+    except PermissionError:
+        pass
     with Run(arguments) as run:
         with run.phase():
             bench = Bench(run, clients)
