@@ -306,31 +306,52 @@ overlaps(void **state)
 	close(b);
 }
 
+/* n regions of that size each, on one sparse file */
 static void
-quotas(void **state)
+lay_out(struct vh_region_req *r, int n, uint64_t size)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		r[i] = (struct vh_region_req){ .gpa = size * (uint64_t)i, .size = size, .uva = size * (uint64_t)i };
+}
+
+/* Seven sparse regions of 15 TB (A071): refused by default, before anything is mapped. */
+static void
+seven_times_15_terabytes(void **state)
 {
 	int fd = balance_memfd(15 * TIB), fds[7] = { fd, fd, fd, fd, fd, fd, fd };
 	struct vh_region_req r[7];
-	struct vh_memmap *m, *n, *none;
-	int i;
 
-	/* seven sparse regions of 15 TB (A071) */
-	for (i = 0; i < 7; i++)
-		r[i] = (struct vh_region_req){ .gpa = 16 * TIB * (uint64_t)i, .size = 15 * TIB,
-			.uva = 16 * TIB * (uint64_t)i };
+	lay_out(r, 7, 15 * TIB);
 	refused(r, 7, fds, VH_V_MEM_QUOTA);
+	assert_int_equal(fault.observed, 45 * TIB);
 	assert_int_equal(fault.limit, 32 * TIB);
+	close(fd);
+}
+
+static void
+quotas(void **state)
+{
+	int fd = balance_memfd(15 * GIB), fds[3] = { fd, fd, fd };
+	struct vh_region_req r[3];
+	struct vh_memmap *m, *n, *none;
+
+	lay_out(r, 3, 15 * GIB);
+	policy.mem_quota = 32 * GIB;
+	refused(r, 3, fds, VH_V_MEM_QUOTA);
 	drop(build_ok(NULL, r, 2, fds));
-	policy.mem_quota_process = 20 * TIB;
+	policy.mem_quota_process = 20 * GIB;
 	refused(r, 2, fds, VH_V_MEM_QUOTA);
-	assert_int_equal(fault.observed, 30 * TIB);
+	assert_int_equal(fault.observed, 30 * GIB);
+	assert_int_equal(fault.limit, 20 * GIB);
 	/* what is mapped already is not counted again */
 	m = build_ok(NULL, r, 1, fds);
-	r[0].gpa = 100 * TIB;
+	r[0].gpa = 100 * GIB;
 	n = build_ok(m, r, 1, fds);
-	assert_int_equal(vh_map_total_bytes(), 15 * TIB);
+	assert_int_equal(vh_map_total_bytes(), 15 * GIB);
 	assert_int_equal(build(NULL, &r[1], 1, fds, &none), VH_V_MEM_QUOTA); /* another device's */
-	policy.mem_quota_process = 80 * TIB;
+	policy.mem_quota_process = 80 * GIB;
 	policy.mem_maps = 2;
 	assert_int_equal(build(NULL, &r[1], 2, fds, &none), VH_V_MEM_QUOTA);
 	assert_int_equal(fault.observed, 3);
@@ -427,6 +448,7 @@ main(void)
 		TEST(wrong_files),
 		TEST(wrapping_sums),
 		TEST(overlaps),
+		TEST(seven_times_15_terabytes),
 		TEST(quotas),
 		TEST(hundreds_of_regions),
 		TEST(built_by_several_threads),
