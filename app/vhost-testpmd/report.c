@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,13 +143,14 @@ void
 report_vring_stats(const struct port *p)
 {
 	static struct ring_stats stats;
-	unsigned int ring, nr_shown = 0;
+	unsigned int ring, nr_counters = 0, nr_shown = 0;
 
 	printf("\n  ---- ring statistics of port %u (other than 0) ----\n", p->id);
 	for (ring = 0; ring < RINGS_MAX; ring++) {
 		if (collect_ring_stats(p, (uint16_t)ring, &stats) < 0)
 			break;
 		for (int i = 0; i < stats.n && i < STATS_MAX; i++) {
+			nr_counters++;
 			if (stats.values[i].value == 0)
 				continue;
 			printf("  %-40.*s %" PRIu64 "\n", RTE_VHOST_STATS_NAME_SIZE,
@@ -158,8 +160,10 @@ report_vring_stats(const struct port *p)
 	}
 	if (ring == 0)
 		printf("  no device\n");
+	else if (nr_counters == 0)
+		printf("  none are kept: see --flags stats\n");
 	else if (nr_shown == 0)
-		printf("  none (registered without \"--flags stats\"?)\n");
+		printf("  all are 0\n");
 }
 
 /* ---- vhost info ---- */
@@ -315,12 +319,15 @@ report_library(void)
 {
 	void *symbol = dlsym(RTLD_DEFAULT, "hvhost_version");
 	void *member = dlsym(RTLD_DEFAULT, "rte_vhost_driver_register");
+	const char *from = "linked statically";
+	char path[PATH_MAX];
 	version_fn version = NULL;
 	Dl_info info;
 
+	if (member != NULL && dladdr(member, &info) != 0)
+		from = realpath(info.dli_fname, path) != NULL ? path : info.dli_fname;
 	memcpy(&version, &symbol, sizeof(version));
-	printf("vhost library: %s: %s\n",
-	       member != NULL && dladdr(member, &info) != 0 ? info.dli_fname : "linked statically",
+	printf("vhost library: %s: %s\n", from,
 	       version != NULL ? version() : "not hardened-vhost (hvhost_version is missing)");
 }
 
