@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One run of a conformance script: its folder, its options, its named checks, its summary."""
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -47,6 +48,8 @@ class Run:
         self.programs = []
         self.passed = 0
         self.failed = 0
+        self.work = None
+        self._in_phase = False
 
     def path(self, name):
         """A name in the folder of the check that runs now."""
@@ -60,6 +63,26 @@ class Run:
         env.pop('LD_PRELOAD', None)
         return env
 
+    @contextlib.contextmanager
+    def phase(self):
+        """Checks inside share one folder and the programs that any of them started."""
+        self._begin()
+        self._in_phase = True
+        try:
+            yield
+        finally:
+            self._in_phase = False
+            self._end()
+
+    def _begin(self):
+        if not self._in_phase:
+            self.work = tempfile.mkdtemp(dir=self.folder)
+
+    def _end(self):
+        if not self._in_phase:
+            self.end_programs()
+            shutil.rmtree(self.work, ignore_errors=True)
+
     def check(self, name, function, *args):
         """Run one named check and print how it went."""
         only = self.arguments.only
@@ -69,7 +92,7 @@ class Run:
             print(name)
             return
         begin = time.monotonic()
-        self.work = tempfile.mkdtemp(dir=self.folder)
+        self._begin()
         reports = len(self.library.sanitizer_reports())
         try:
             note = function(self, *args)
@@ -89,8 +112,7 @@ class Run:
             print('ok   %s (%.1f s)%s' % (name, time.monotonic() - begin,
                                           ': ' + note if note else ''))
         finally:
-            self.end_programs()
-            shutil.rmtree(self.work, ignore_errors=True)
+            self._end()
             sys.stdout.flush()
 
     def end_programs(self):
