@@ -120,7 +120,7 @@ on_free(struct vh_task *t)
 	free(c);
 }
 
-/* Devices and connections are freed on vhost-io alone; nobody else uses `bury` any more when the last reference goes. */
+/* Devices and connections are freed on vhost-io alone; nobody else uses `bury` when the last reference goes. */
 void
 vh_conn_put(struct vh_conn *c)
 {

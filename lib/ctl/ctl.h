@@ -2,7 +2,7 @@
 /*
  * Control path: registered paths (endpoints), their connections, and who may touch a connection when.
  *
- * A connection has one owner at a time (its token). The owner runs the next step of the connection's program: `vhost-io`,
+ * A connection has one owner at a time (its token). The owner runs the next step of its program: `vhost-io`,
  * `vhost-events` (application callbacks) or a caller of unregister. Nobody waits for a thread: a step that cannot go on
  * is tried again by a timer.
  * May touch: endpoints, connections, devices. Locks: registry mutex, then a connection's token lock.

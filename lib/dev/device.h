@@ -123,7 +123,8 @@ int vh_slot_take(struct vh_device *dev);
 /** dev is found no more. */
 void vh_slot_clear(struct vh_device *dev);
 /**
- * Device of a vid with its slot's peek lock held, or NULL (nothing held). A few instructions only, then vh_device_unlock().
+ * Device of a vid with its slot's peek lock held, or NULL (nothing held). A few instructions only, then
+ * vh_device_unlock().
  * A bad vid is logged, rate-limited (H41).
  */
 struct vh_device *vh_device_lock(int vid);
@@ -138,7 +139,7 @@ void vh_queue_unlock(struct vh_queue *q);
 
 /** New device without a slot. NULL: no memory. */
 struct vh_device *vh_device_create(const char *path, const struct vh_policy *policy, const struct vh_settings *set);
-/** All doors must be unbound and the slot cleared. Frees everything; memory maps go to `vhost-work`. `vhost-io` only. */
+/** All doors must be unbound, the slot cleared. Frees everything; memory maps go to `vhost-work`. `vhost-io` only. */
 void vh_device_free(struct vh_device *dev);
 /** Make rings 0..index exist (api.md 3.3 step 3). @return 0 or -ENOMEM */
 int vh_device_touch(struct vh_device *dev, uint16_t index) VH_MUST_USE;

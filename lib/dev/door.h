@@ -43,8 +43,8 @@ vh_door_at(int vid, uint32_t ring)
 }
 
 /**
- * One attempt to enter. The exchange and the bind load are seq_cst because grace needs "either control sees me inside or
- * I see the new binding" (D1).
+ * One attempt to enter. The exchange and the bind load are seq_cst because grace needs "either control sees me inside
+ * or I see the new binding" (D1).
  * @return binding in force with the door held; NULL: busy or nothing bound, door not held
  */
 static VH_ALWAYS_INLINE const struct vh_bind *

@@ -39,7 +39,7 @@ struct vh_memmap {
 	struct vh_region region[];
 };
 
-/** One region as a message gave it: not empty, wraps nowhere, offset page-aligned (proto/ checks MEM-1, MEM-2, MEM-3). */
+/** One region as a message gave it: not empty, wraps nowhere, offset page-aligned (proto/ checks MEM-1..3). */
 struct vh_region_req {
 	uint64_t gpa, size, uva, offset;
 };

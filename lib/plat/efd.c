@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Signalling a peer's eventfd without ever sleeping: the kernel adds 1 to the completion eventfd of an empty read of
- * /dev/null. It saturates instead of waiting, whatever the file flags say. A few AIO contexts are shared by all threads.
+ * /dev/null. It saturates instead of waiting, whatever the file flags say. All threads share a few AIO contexts.
  * May touch: system calls; the kernel's completion rings, mapped into our memory. Any thread, data threads included.
  * Rule: FD-8
  */

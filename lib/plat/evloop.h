@@ -18,7 +18,7 @@ struct vh_loop;
 /** Watched fd; embedded in its owner. events: EPOLLIN/EPOLLOUT bits. */
 struct vh_source {
 	int fd;
-	uint32_t events;  /* armed now; 0 = registered but silent (level-triggered errors are silent too: EPOLLONESHOT) */
+	uint32_t events;  /* armed now; 0 = registered but silent (level-triggered errors too: EPOLLONESHOT) */
 	void (*ready)(struct vh_source *s, uint32_t events);
 	bool added;       /* loop private */
 };

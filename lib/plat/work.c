@@ -50,7 +50,7 @@ static __thread bool is_events_thread;
 /* ---- threads ---- */
 
 /*
- * A thread that blocks SIGBUS dies of a vanished guest page whatever handler is installed (B5). `vhost-events` otherwise
+ * A thread that blocks SIGBUS dies of a vanished guest page whatever handler is installed (B5). `vhost-events` else
  * keeps the mask of its creator, as applications' callbacks start threads and programs that inherit it; workers
  * run no code of the application and leave asynchronous signals to it.
  */
