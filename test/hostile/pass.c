@@ -184,6 +184,36 @@ pass_frames(struct pass *p, unsigned int n, int ms)
 	return p->damaged != 0 ? -EBADMSG : 0;
 }
 
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double
+pass_percentile(double *v, unsigned int n, double part)
+{
+	qsort(v, n, sizeof(*v), ascending);
+	return n == 0 ? 0.0 : v[(unsigned int)(part * (n - 1) + 0.5)];
+}
+
+double
+pass_ping(struct pass *p, int ms)
+{
+	uint64_t end = now_ns() + (uint64_t)ms * 1000000u;
+
+	p->nr_rtt = 0;
+	while (now_ns() < end) {
+		pass_send(p);
+		while (p->returned < p->sent && now_ns() < end)
+			if (pass_poll(p) < 0)
+				return -1;
+	}
+	return p->nr_rtt == 0 ? -1 : pass_percentile(p->rtt_us, p->nr_rtt, 0.5);
+}
+
 double
 pass_flood(struct pass *p, int ms)
 {

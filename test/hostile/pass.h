@@ -45,6 +45,10 @@ int pass_poll(struct pass *p);
 int pass_frames(struct pass *p, unsigned int n, int ms);
 /** Frames per second for ms milliseconds, as fast as it goes with a full window. */
 double pass_flood(struct pass *p, int ms);
+/** Sorts v; 0 if empty. part: 0 (smallest) .. 1 (largest) */
+double pass_percentile(double *v, unsigned int n, double part);
+/** Median round trip of single frames in us, for ms milliseconds; < 0: none came back. */
+double pass_ping(struct pass *p, int ms);
 /** Wait up to ms for the frames that are still on their way. @return frames missing */
 uint64_t pass_drain(struct pass *p, int ms);
 /** Forget what is still on its way: it has been counted as lost. */
