@@ -40,7 +40,7 @@ start_locked(void)
 
 	/* what signalling needs is opened now: a data thread should not have to, and fds stay countable */
 	if (vh_efd_fallback())
-		VH_LOG_CONFIG(WARNING, "thread", "native AIO is not available: signalling guests falls back to write");
+		VH_LOG_CONFIG(INFO, "thread", "native AIO is not available: signalling guests falls back to write");
 	if (rc < 0)
 		return rc;
 	l = vh_loop_create();
