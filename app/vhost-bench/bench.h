@@ -63,7 +63,7 @@ const struct cell *cell_find(const struct cell *cells, unsigned int n, const cha
 
 /* frame.c: frames whose contents are checked */
 
-/** A frame of c->frame bytes. A segmentation cell gets Ethernet, IPv4 and TCP headers and a net header that asks for it. */
+/** A frame of c->frame bytes; in a segmentation cell with Ethernet, IPv4 and TCP headers, and a net header to match. */
 void frame_make(const struct cell *c, uint8_t *frame, uint64_t seed, struct netq_hdr *hdr);
 bool frame_check(const struct cell *c, const uint8_t *frame, uint32_t len);
 /** The same for an mbuf chain. */

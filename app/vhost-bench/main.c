@@ -192,8 +192,8 @@ run_cell(struct link *l, const struct cell *c, unsigned int ms, struct result *r
 static void
 print_json(const char *name, const struct result *r)
 {
-	printf("{\"cell\": \"%s\", \"median\": %.2f, \"min\": %.2f, \"p10\": %.2f, \"p90\": %.2f, \"busy\": %.2f, "
-	       "\"samples\": %u, \"packets\": %lu, \"verified\": %u}",
+	printf("{\"cell\": \"%s\", \"median\": %.2f, \"min\": %.2f, \"p10\": %.2f, \"p90\": %.2f, "
+	       "\"busy\": %.2f, \"samples\": %u, \"packets\": %lu, \"verified\": %u}",
 	       name, r->median, r->min, r->p10, r->p90, r->busy, r->samples, (unsigned long)r->packets, r->verified);
 }
 
@@ -208,8 +208,8 @@ static void
 print_number(const struct number *n)
 {
 	if (opt.json || opt.serve)
-		printf("{\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.2f, \"worst\": %.2f, \"samples\": %u}", n->name,
-		       n->unit, n->median, n->worst, n->samples);
+		printf("{\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.2f, \"worst\": %.2f, \"samples\": %u}",
+		       n->name, n->unit, n->median, n->worst, n->samples);
 	else
 		printf("%-46s %9.1f %9.1f %s (%u)\n", n->name, n->median, n->worst, n->unit, n->samples);
 }

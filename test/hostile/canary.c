@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * canary <socket>: the other tenant. Requests and paced frames all the time; each line on stdin ends a period and
- * prints what happened in it as a line of JSON ("flood": measures the frame rate for a while instead; end of file ends).
+ * prints what happened in it as a line of JSON. "flood" measures rate and round trip instead; end of file ends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -57,6 +57,16 @@ take_answer(void)
 	asked_ns = 0;
 }
 
+/* Wait up to ms for the answer that is due. */
+static void
+finish_request(int ms)
+{
+	struct pollfd p = { .fd = pass.dev.fe.fd, .events = POLLIN };
+
+	if (asked_ns != 0 && !closed && poll(&p, 1, ms) == 1)
+		take_answer();
+}
+
 static void
 report(void)
 {
@@ -90,12 +100,9 @@ report(void)
 static void
 flood(void)
 {
-	struct pollfd p = { .fd = pass.dev.fe.fd, .events = POLLIN };
 	double rate = 0, ping = 1e9;
 
-	/* nobody looks for answers meanwhile */
-	if (asked_ns != 0 && !closed && poll(&p, 1, 100) == 1)
-		take_answer();
+	finish_request(100); /* nobody looks for answers meanwhile */
 	for (unsigned int i = 0; i < FLOODS; i++) {
 		double r = pass_flood(&pass, FLOOD_MS);
 
@@ -177,6 +184,7 @@ main(int argc, char **argv)
 	fflush(stdout);
 	while (turn(&next_frame, &next_request))
 		;
+	finish_request(1000); /* to go with a request under way is not good manners */
 	pass_close(&pass);
 	return 0;
 }
