@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "evloop.h"
 #include "map.h"
 #include "sys.h"
 
@@ -26,8 +27,13 @@
 #define GUARD_MIN (64 * KIB)
 /* start there, so that the kernel can map shared memory by huge pages (THP) */
 #define THP_SIZE (2 * MIB)
-/* one munmap; mmap_lock stops page faults of all threads, data threads included, meanwhile (T1) */
-#define UNMAP_SLICE (64 * MIB)
+/*
+ * One munmap: while it runs, every thread that maps or unmaps waits for mmap_lock, EAL's included (T1). Empty address
+ * space is taken down in larger steps, as 64 MiB at a time would take a second for the 32 TiB a device may have.
+ */
+#define SLICE_MIN (64 * MIB)
+#define SLICE_MAX GIB
+#define SLICE_QUICK_NS UINT64_C(500000)
 
 static uint64_t total_bytes;
 static uint32_t total_count;
@@ -249,17 +255,22 @@ vh_map_create(int fd, const struct vh_file_id *id, uint64_t offset, uint64_t siz
 /* ---- unmapping ---- */
 
 /*
- * Always from the low end, so that no call splits a mapping (that could fail). Each call lets waiting page faults and
- * mmaps of other threads through.
+ * Always from the low end, so that no call splits a mapping (that could fail). The slice doubles while calls are quick
+ * and starts over at the first that was not: a multiple of the file's page in any case.
  */
 static void
-unmap_slices(uintptr_t start, uint64_t len, uint64_t slice)
+unmap_slices(uintptr_t start, uint64_t len, uint64_t page)
 {
-	uint64_t n;
+	uint64_t least = page > SLICE_MIN ? page : SLICE_MIN, slice = least, began, n;
 
 	for (; len > 0; start += n, len -= n) {
 		n = len < slice ? len : slice;
+		began = vh_now_ns();
 		(void)munmap((void *)start, n);
+		if (vh_now_ns() - began > SLICE_QUICK_NS)
+			slice = least;
+		else if (slice < SLICE_MAX)
+			slice *= 2;
 	}
 }
 
@@ -268,9 +279,9 @@ unmap(const struct vh_mapping *m)
 {
 	uintptr_t start = (uintptr_t)m->reserve, base = vh_guest_addr(m->base), end = base + m->len;
 
-	unmap_slices(start, base - start, base - start);
-	unmap_slices(base, m->len, m->id.page > UNMAP_SLICE ? m->id.page : UNMAP_SLICE);
-	unmap_slices(end, start + m->reserve_len - end, GIB);
+	unmap_slices(start, base - start, 1);
+	unmap_slices(base, m->len, m->id.page);
+	unmap_slices(end, start + m->reserve_len - end, 1);
 }
 
 void
