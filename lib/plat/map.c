@@ -43,7 +43,8 @@ static uint32_t total_count;
 static bool
 is_local_fs(const char *type)
 {
-	static const char *const local[] = { "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "zfs", "ramfs" };
+	static const char *const local[] = { "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "zfs",
+		"ramfs" };
 	size_t i;
 
 	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
@@ -179,7 +180,7 @@ reserve_space(uint64_t len)
 }
 
 /*
- * MAP_NORESERVE: on huge pages we take part in the reservation of the file's owner but make none of our own, so that a
+ * MAP_NORESERVE: on huge pages we take part in the reservation of the file's owner but make none of our own, so a
  * sparse file is neither refused nor takes the host's pool (FD-6). Inaccessible at first: in a process under
  * mlockall(MCL_FUTURE), such as Open vSwitch, mmap would else fill the peer's holes with our memory.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Descriptors of a user-space file system that never answers, as a front-end can pass them (A025, A070, FD-1): told apart
- * and refused at once, closed without holding up anybody. The file system is a thread of this test; mounting it
+ * Descriptors of a user-space file system that never answers, as a front-end can pass them (A025, A070, FD-1): told
+ * apart and refused at once, closed without holding up anybody. The file system is a thread of this test; mounting it
  * needs root and /dev/fuse, without which the test fails.
  */
 #include <setjmp.h>
@@ -203,7 +203,8 @@ count(struct vh_job *j)
 static void
 table_is_refused_at_once(void **state)
 {
-	struct vh_region_req r[2] = { { .gpa = 0, .size = 4096, .uva = 0 }, { .gpa = 4096, .size = 4096, .uva = 4096 } };
+	struct vh_region_req r[2] = { { .gpa = 0, .size = 4096, .uva = 0 },
+		{ .gpa = 4096, .size = 4096, .uva = 4096 } };
 	uint64_t start = vh_now_ns();
 	struct vh_policy policy;
 	struct vh_memmap *m = NULL;

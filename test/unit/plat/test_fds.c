@@ -92,7 +92,8 @@ make_zoo(struct zoo *z)
 
 	sigemptyset(&none);
 	assert_int_equal(pipe(p), 0);
-	*z = (struct zoo){ .fd = { p[0], p[1], open("/dev/null", O_RDWR), open("/dev/zero", O_RDWR), open("/tmp", O_RDONLY),
+	*z = (struct zoo){ .fd = { p[0], p[1], open("/dev/null", O_RDWR), open("/dev/zero", O_RDWR),
+		open("/tmp", O_RDONLY),
 		epoll_create1(0), timerfd_create(CLOCK_MONOTONIC, 0), signalfd(-1, &none, 0), balance_memfd(4096),
 		socket(AF_UNIX, SOCK_DGRAM, 0), socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0),
 		open("/etc/passwd", O_RDONLY), open("/tmp", O_PATH) }, .nr = 14 };

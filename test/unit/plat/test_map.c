@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * plat/map.c: which files may be guest memory, and what a mapping is made of.
- * With the argument "huge": huge-page files, which need free 2 MiB pages; reported as skipped (77) where there are none.
+ * With the argument "huge": huge-page files, which need free 2 MiB pages; reported as skipped (77) where there are
+ * none.
  */
 #include <setjmp.h>
 #include <stdarg.h>
