@@ -164,11 +164,13 @@ round_up(uint64_t n, uint64_t a, uint64_t *out)
  * below 2^63, but nothing here relies on that.
  */
 static bool
-lengths(const struct vh_file_id *id, uint64_t end, uint64_t guard, uint64_t align, uint64_t *len, uint64_t *reserve)
+lengths(const struct vh_file_id *id, uint64_t end, uint64_t guard, uint64_t align, uint64_t *len,
+		uint64_t *reserve)
 {
 	uint64_t extra = 2 * guard + align;
 
-	return round_up(end, id->page, len) && !__builtin_add_overflow(*len, extra, reserve) && *reserve <= SIZE_MAX / 2;
+	return round_up(end, id->page, len) && !__builtin_add_overflow(*len, extra, reserve) &&
+		*reserve <= SIZE_MAX / 2;
 }
 
 static void *
