@@ -33,6 +33,9 @@ class Switch:
     """ovsdb-server and ovs-vswitchd with folders of their own, no service of the system."""
 
     def __init__(self, run, segmentation):
+        if not run.huge:
+            raise Failure('this Open vSwitch always gives EAL --in-memory, which does not go with '
+                          '--no-huge: free hugepages are needed')
         self.run = run
         self.env = dict(run.library.environment())
         for name in ('RUN', 'DB', 'SYSCONF', 'LOG'):
@@ -49,13 +52,12 @@ class Switch:
             'ovsdb-server', run.path('conf.db'), '--remote=p' + self.remote], self.plain)
         wait_until('the database socket', 30, lambda: os.path.exists(run.path('db.sock')))
         cpu = 1 << sorted(os.sched_getaffinity(0))[0]
-        memory = '--in-memory' if run.huge else '--no-huge'
         self.vsctl('--no-wait', 'init')
         self.vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
                    'other_config:dpdk-lcore-mask=%#x' % cpu, 'other_config:pmd-cpu-mask=%#x' % cpu,
                    'other_config:dpdk-socket-mem=512',
                    'other_config:userspace-tso-enable=%s' % ('true' if segmentation else 'false'),
-                   'other_config:dpdk-extra=--no-pci %s --file-prefix %s' % (memory, run.prefix))
+                   'other_config:dpdk-extra=--no-pci --file-prefix %s' % run.prefix)
         self.daemon = None
 
     def _program(self, name, argv, env):
@@ -97,6 +99,8 @@ class Switch:
 
     def stop(self):
         """Ask it to end, as its service would."""
+        if not self.daemon or not self.daemon.running():
+            raise Failure('vswitchd does not run')
         subprocess.run(['ovs-appctl', '--timeout=60', '-t', self.run.path('vswitchd.ctl'), 'exit'],
                        env=self.plain, check=True, stdout=subprocess.DEVNULL)
         if self.daemon.wait() != 0:
