@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -14,7 +15,8 @@
 #include "bench.h"
 
 #define ROUNDS 40u
-#define MANY 64u
+#define MOST 256u /* devices */
+#define MOST_FDS 8192u
 #define RECONNECT_MS 500u
 
 static double samples[4096];
@@ -112,43 +114,98 @@ memory_kib(void)
 	return kib;
 }
 
-/* MANY devices on sockets of their own: memory of each, and what a handshake takes beside them. */
+/* Devices beside each other, each on a socket of its own. */
+struct crowd {
+	unsigned int n;
+	struct fe_dev *devs;
+	int *vids;
+};
+
+static const char *
+crowd_path(unsigned int i)
+{
+	static char path[108];
+
+	snprintf(path, sizeof(path), "%s/many%u.sock", opt.dir, i);
+	return path;
+}
+
 static int
-many(struct fe_dev *one, struct number *out)
+crowd_join(struct crowd *c)
 {
 	struct fe_dev_cfg cfg = small_device(FE_ORDER_VIRTIO_USER, 1);
-	struct fe_dev *devs = calloc(MANY, sizeof(*devs));
-	unsigned int made = 0, n;
-	double before = 0;
-	char path[108];
-	int rc = devs == NULL ? -ENOMEM : 0;
+	unsigned int i = c->n;
+	int rc = device_listen(crowd_path(i));
 
-	for (n = 0; rc == 0 && n < MANY; n++) {
-		snprintf(path, sizeof(path), "%s/many%u.sock", opt.dir, n);
-		rc = device_listen(path);
-		if (rc == 0)
-			rc = fe_dev_create(&devs[n], &cfg);
-	}
-	/* the front-ends' own private memory is there already, except their rings' */
-	before = memory_kib();
-	for (; rc == 0 && made < n; made++) {
-		snprintf(path, sizeof(path), "%s/many%u.sock", opt.dir, made);
-		rc = fe_dev_connect(&devs[made], path);
-		if (rc == 0 && device_wait(path, 2000) < 0)
-			rc = -ETIMEDOUT;
-	}
-	samples[0] = (memory_kib() - before) / MANY;
-	out[0] = number("memory per connection", "KiB", 1);
+	if (rc != 0)
+		return rc;
+	c->n++;
+	rc = fe_dev_create(&c->devs[i], &cfg);
 	if (rc == 0)
-		rc = handshakes("handshake beside 64 devices", one, FE_ORDER_QEMU, 1, &out[1]);
-	for (unsigned int i = 0; i < n; i++) {
-		fe_dev_destroy(&devs[i]);
-		snprintf(path, sizeof(path), "%s/many%u.sock", opt.dir, i);
-		device_wait_gone(path, 2000);
-		device_unlisten(path);
+		rc = fe_dev_connect(&c->devs[i], crowd_path(i));
+	c->vids[i] = rc == 0 ? device_wait(crowd_path(i), 2000) : -1;
+	return rc == 0 && c->vids[i] < 0 ? -ETIMEDOUT : rc;
+}
+
+static void
+crowd_leave(struct crowd *c)
+{
+	for (unsigned int i = 0; i < c->n; i++) {
+		fe_dev_destroy(&c->devs[i]);
+		device_wait_gone(crowd_path(i), 2000);
+		device_unlisten(crowd_path(i));
 	}
-	free(devs);
-	return rc;
+}
+
+/* What a look at an empty ring costs when many take turns. */
+static struct number
+idle_polls(const struct crowd *c, struct rte_mempool *pool, const char *name)
+{
+	struct rte_mbuf *pkts[BENCH_MAX_BURST];
+	unsigned int rounds = 2000;
+
+	for (unsigned int r = 0; r < rounds; r++) {
+		uint64_t start = rte_rdtsc();
+
+		for (unsigned int i = 0; i < c->n; i++)
+			rte_pktmbuf_free_bulk(pkts, rte_vhost_dequeue_burst(c->vids[i], 1, pool, pkts, BENCH_MAX_BURST));
+		samples[r] = (double)(rte_rdtsc() - start) / c->n;
+	}
+	return number(name, "cycles", rounds);
+}
+
+/* 1, 8, 64 and 256 devices: memory of each, handshake of one more, idle polls. */
+static int
+crowds(struct fe_dev *one, struct rte_mempool *pool, struct number *out)
+{
+	static const struct {
+		unsigned int n;
+		const char *handshake, *poll;
+	} steps[] = {
+		{ 1, "handshake beside 1 device", "poll of an empty ring, 1 device" },
+		{ 8, "handshake beside 8 devices", "poll of an empty ring, 8 devices" },
+		{ 64, "handshake beside 64 devices", "poll of an empty ring, 64 devices" },
+		{ MOST, "handshake beside 256 devices", "poll of an empty ring, 256 devices" },
+	};
+	struct crowd c = { .devs = calloc(MOST, sizeof(*c.devs)), .vids = calloc(MOST, sizeof(*c.vids)) };
+	int rc = c.devs == NULL || c.vids == NULL ? -ENOMEM : 0, n = 0;
+	double before = memory_kib();
+
+	for (unsigned int s = 0; rc == 0 && s < sizeof(steps) / sizeof(steps[0]); s++) {
+		while (rc == 0 && c.n < steps[s].n)
+			rc = crowd_join(&c);
+		if (rc == 0)
+			rc = handshakes(steps[s].handshake, one, FE_ORDER_QEMU, 1, &out[n++]);
+		if (rc == 0)
+			out[n++] = idle_polls(&c, pool, steps[s].poll);
+	}
+	/* with the front-end's private part, which is the same whatever library is below */
+	samples[0] = (memory_kib() - before) / MOST;
+	out[n++] = number("memory per connection", "KiB", 1);
+	crowd_leave(&c);
+	free(c.devs);
+	free(c.vids);
+	return rc == 0 ? n : rc;
 }
 
 /* The device's side while the table changes: takes frames all the time. */
@@ -257,6 +314,17 @@ tables(struct link *l, struct number *out)
 	return c.rc;
 }
 
+static void
+raise_fd_limit(void)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < MOST_FDS) {
+		most.rlim_cur = most.rlim_max < MOST_FDS ? most.rlim_max : MOST_FDS;
+		setrlimit(RLIMIT_NOFILE, &most);
+	}
+}
+
 int
 control_run(struct rte_mempool *pool, struct number *out)
 {
@@ -266,6 +334,7 @@ control_run(struct rte_mempool *pool, struct number *out)
 
 	if (dev == NULL)
 		return -ENOMEM;
+	raise_fd_limit();
 	link.pool = pool;
 	rc = handshakes("handshake, order of QEMU", dev, FE_ORDER_QEMU, 1, &out[n++]);
 	if (rc == 0)
@@ -279,8 +348,9 @@ control_run(struct rte_mempool *pool, struct number *out)
 		n += 3;
 	}
 	if (rc == 0) {
-		rc = many(dev, &out[n]);
-		n += 2;
+		rc = crowds(dev, pool, &out[n]);
+		n += rc > 0 ? rc : 0;
+		rc = rc > 0 ? 0 : rc;
 	}
 	free(dev);
 	if (rc != 0)
