@@ -98,8 +98,8 @@ make_fd(enum fd_kind kind)
 	}
 }
 
-/** sendmsg with fds; a full or closed socket is the input's own fault. */
-static inline void
+/** One sendmsg with fds, without waiting. @return bytes sent, or -1 with errno */
+static inline ssize_t
 send_with_fds(int sock, const void *buf, size_t len, const int *fds, unsigned int nr)
 {
 	union {
@@ -119,7 +119,7 @@ send_with_fds(int sock, const void *buf, size_t len, const int *fds, unsigned in
 		msg.msg_control = &u;
 		msg.msg_controllen = CMSG_SPACE(sizeof(int) * nr);
 	}
-	(void)!sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /** Lowest free fd number: higher after a run than before it means that something was left open. */

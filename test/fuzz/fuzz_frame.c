@@ -217,7 +217,7 @@ send_raw(struct input *in, int sock, uint8_t op)
 	len = take(in, buf, len + 1);
 	make_fds(op & 0x0f, op & 0x10 ? take_u8(in) : FD_EVENTFD);
 	if (len > 0)
-		send_with_fds(sock, buf, len, fds, nr_fds);
+		REQUIRE(send_with_fds(sock, buf, len, fds, nr_fds) == (ssize_t)len);
 	close_fds();
 }
 
@@ -245,7 +245,7 @@ send_message(struct input *in, int sock, uint8_t op)
 	memcpy(buf, h, sizeof(h));
 	take(in, buf + VH_MSG_HEADER, h[2]);
 	make_fds(nr, kinds);
-	send_with_fds(sock, buf, VH_MSG_HEADER + h[2], fds, nr_fds);
+	REQUIRE(send_with_fds(sock, buf, VH_MSG_HEADER + h[2], fds, nr_fds) == (ssize_t)(VH_MSG_HEADER + h[2]));
 	close_fds();
 }
 

@@ -77,11 +77,42 @@ def frame_seeds():
     yield 'raw-fds-late', views[0] + bytes([1, 19]) + raw[:20] + bytes([2, len(raw) - 21]) + raw[20:]
 
 
+def chain(ring, head, flags, offset, length, following=0):
+    """op_split_chain"""
+    return bytes([5, ring | flags << 2 | head << 5]) + struct.pack('<HH', offset, length) + bytes([following])
+
+
+def packed(ring, ident, flags, offset, length, slot):
+    """op_packed_desc"""
+    return bytes([6, ring | flags << 2 | ident << 5]) + struct.pack('<HH', offset, length) + bytes([slot])
+
+
+def dialogue_seeds():
+    barrier, query = bytes([10]), bytes([9, 0, 9, 1])
+    poll = bytes([7, 3, 0, 8, 32, 1, 7, 255, 2, 8, 64, 3])
+    for choice in range(16):
+        greet = bytes([0, choice % 8 | (choice & 8) << 2 | (0x80 if choice & 1 else 0)])
+        rings = b''.join(bytes([1, i | 6 << 2 | 0x40]) for i in range(4))
+        split = b''.join(chain(i, h, 2 if i % 2 == 0 else 0, 2048 * h, 1500) for i in range(4) for h in range(3))
+        rings_packed = b''.join(packed(i, h, 2 if i % 2 == 0 else 0, 2048 * h, 1500, h) for i in range(4) for h in range(3))
+        for name, traffic in (('split', split), ('packed', rings_packed)):
+            yield '%s-%d' % (name, choice), greet + rings + barrier + traffic + poll + query + poll + bytes([11])
+    for n, dialogue in enumerate((VIRTIO_USER, QEMU, ODD)):
+        body = b''
+        for request, fds, payload in dialogue:
+            if request in LONGER:
+                body += bytes([2, 3, request, len(payload) - LONGER[request]]) + payload
+            else:
+                body += bytes([2, 1, request, fds]) + payload
+        yield 'dialogue%d' % n, body + barrier + query + poll
+    yield 'raw', bytes([3, 11]) + struct.pack('<III', 1, 1, 0) + barrier
+
+
 def main():
     target, folder = sys.argv[1], sys.argv[2]
-    makers = {'fuzz_frame': frame_seeds}
+    makers = {'fuzz_frame': frame_seeds, 'fuzz_dialogue': dialogue_seeds}
     os.makedirs(folder, exist_ok=True)
-    for name, data in makers[target]():
+    for name, data in makers.get(target, lambda: [('empty', b'')])():
         with open(os.path.join(folder, name), 'wb') as f:
             f.write(data)
 
