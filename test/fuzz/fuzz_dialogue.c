@@ -52,12 +52,21 @@ static const struct rte_vhost_device_ops ops = {
 	.destroy_connection = on_disconnect,
 };
 
+static char dir[] = "/tmp/hvfuzz.XXXXXX";
+
+static void
+clean_up(void)
+{
+	(void)rte_vhost_driver_unregister(address.sun_path);
+	(void)rmdir(dir);
+}
+
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static char prefix[40], dir[] = "/tmp/hvfuzz.XXXXXX";
-	static const char *const words[] = { "fuzz", "--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--lcores=0", "--log-level=*:critical", prefix };
+	static char prefix[40];
+	static const char *const words[] = { "fuzz", "--no-huge", "-m", "256", "--no-pci", "--no-shconf",
+		"--no-telemetry", "--lcores=0", "--log-level=*:critical", prefix };
 	static char text[10][48], *args[11]; /* the EAL keeps and moves them */
 	unsigned int i;
 
@@ -79,6 +88,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	REQUIRE(rte_vhost_driver_register(address.sun_path, RTE_VHOST_USER_NET_STATS_ENABLE) == 0);
 	REQUIRE(rte_vhost_driver_callback_register(address.sun_path, &ops) == 0);
 	REQUIRE(rte_vhost_driver_start(address.sun_path) == 0);
+	REQUIRE(atexit(clean_up) == 0);
 	return 0;
 }
 

@@ -80,8 +80,8 @@ for source in "$here"/fuzz_*.c; do
     mkdir -p "$own"
     out=$build/$target.log
     rc=0
-    ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 "$build/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
-        -rss_limit_mb=2048 -print_final_stats=1 -print_funcs=0 -artifact_prefix="$build/crash-$target-" \
+    ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 "$build/$target" \
+        -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -print_funcs=0 -artifact_prefix="$build/crash-$target-" \
         "$own" "$seeds" > "$out" 2>&1 || rc=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out")
     if [ $rc -ne 0 ] || [ -z "$runs" ] || [ "$runs" -lt 1 ]; then
