@@ -31,7 +31,7 @@ struct cell {
 /** Cycles per packet of one run of a cell. */
 struct result {
 	double median, min, p10, p90; /* over samples */
-	double busy;                  /* two threads: median inside calls that moved packets; else = median */
+	double busy;                  /* two threads: lower quartile inside calls that moved packets; else = median */
 	unsigned int samples;
 	uint64_t packets;
 	unsigned int verified; /* frames whose contents were compared */
