@@ -122,6 +122,12 @@ struct number {
 };
 
 #define MAX_NUMBERS 32u
+
+/* regions.c */
+
+/** Cycles per frame when every frame lies in another region than the one before. @return 0 or < 0 */
+int regions_run(struct rte_mempool *pool, unsigned int regions, const char *name, struct number *out);
+
 /** Control-plane numbers. @return how many, < 0 on failure */
 int control_run(struct rte_mempool *pool, struct number *out);
 

@@ -168,7 +168,8 @@ idle_polls(const struct crowd *c, struct rte_mempool *pool, const char *name)
 		uint64_t start = rte_rdtsc();
 
 		for (unsigned int i = 0; i < c->n; i++)
-			rte_pktmbuf_free_bulk(pkts, rte_vhost_dequeue_burst(c->vids[i], 1, pool, pkts, BENCH_MAX_BURST));
+			rte_pktmbuf_free_bulk(pkts,
+				rte_vhost_dequeue_burst(c->vids[i], 1, pool, pkts, BENCH_MAX_BURST));
 		samples[r] = (double)(rte_rdtsc() - start) / c->n;
 	}
 	return number(name, "cycles", rounds);
@@ -347,6 +348,10 @@ control_run(struct rte_mempool *pool, struct number *out)
 		rc = tables(&link, &out[n]);
 		n += 3;
 	}
+	if (rc == 0)
+		rc = regions_run(pool, 1, "dequeue of 64 B frames from 1 region", &out[n++]);
+	if (rc == 0)
+		rc = regions_run(pool, 8, "dequeue of 64 B frames from 8 regions", &out[n++]);
 	if (rc == 0) {
 		rc = crowds(dev, pool, &out[n]);
 		n += rc > 0 ? rc : 0;
