@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Copies between requests and private memory. Bounds come from the segments, never from the frame alone.
+ * May touch: guest memory through guest.h. The thread inside the ring's door.
+ * Rules: NET-2, NET-23, RING-10
+ */
+#ifndef VH_COPY_H
+#define VH_COPY_H
+
+#include <stdint.h>
+
+#include "guest.h"
+#include "snapshot.h"
+
+/** A place in the bytes of one or several requests; moves forward only. */
+struct vh_cursor {
+	const struct vh_seg *seg;
+	const struct vh_seg *end; /* behind the last segment */
+	uint32_t off;             /* in seg */
+};
+
+static VH_ALWAYS_INLINE struct vh_cursor
+vh_cursor_begin(const struct vh_burst *u, const struct vh_req *q)
+{
+	struct vh_cursor c = { .seg = &u->seg[q->seg], .end = &u->seg[q->seg + q->nr_segs], .off = 0 };
+
+	return c;
+}
+
+/** Skip up to len bytes. */
+void vh_cursor_skip(struct vh_cursor *c, uint32_t len);
+/** Copy up to len bytes out of the request. @return bytes copied: less than len only at the end of the request */
+uint32_t vh_cursor_read(struct vh_cursor *c, void *dst, uint32_t len);
+/** Copy up to len bytes into the request. @return bytes copied: less than len only at the end of the request */
+uint32_t vh_cursor_write(struct vh_cursor *c, const void *src, uint32_t len);
+
+#endif /* VH_COPY_H */
