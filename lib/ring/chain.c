@@ -109,7 +109,7 @@ add_pieces(struct vh_chain *c, iova_t addr, uint64_t len, bool writable)
 			return VH_CHAIN_FULL;
 		if (vh_unlikely(vh_xlat_piece(&c->x, addr, len, &p) != 0))
 			return stall(c, VH_V_BAD_ADDR, addr.v, 0);
-		if (writable && vh_unlikely(vh_protect_hits(c->b->protect, vh_guest_addr(p.hva), p.len)))
+		if (writable && vh_unlikely(vh_chain_in_ring(c->b->protect, p.hva, p.len)))
 			return violation(c, VH_V_DESC_IN_RING, addr.v, p.len);
 		u->seg[u->nr_segs + c->nr] = (struct vh_seg){ .hva = p.hva, .len = (uint32_t)p.len };
 		c->nr++;

@@ -19,7 +19,7 @@
 /* Descriptors taken over in one go: all loads first, so that their cache misses overlap. */
 #define VH_CHUNK 32
 
-/* Internal result of the builder: the arena or the budget has no room for this chain, end the fetch. Never leaves ring/. */
+/* Internal result of the builder: arena or budget have no room for this chain, end the fetch. Never leaves ring/. */
 #define VH_CHAIN_FULL (-ENOBUFS)
 
 /** State of one fetch; on the stack of the fetch. */
@@ -34,7 +34,7 @@ struct vh_chain {
 	/* the chain being built */
 	uint16_t position;  /* where it begins: avail index or slot */
 	bool fresh;         /* nothing was looked at before it: it has the whole budget */
-	enum vh_violation fault; /* first content fault */
+	enum vh_violation fault; /* content fault; CHAIN_LEN replaces an earlier one */
 	uint64_t observed, limit; /* of that */
 	uint32_t nr, nr_readable; /* pieces */
 	uint64_t len;       /* bytes */
@@ -42,6 +42,13 @@ struct vh_chain {
 
 /** NEXT, WRITE and INDIRECT decide what a descriptor is. */
 #define VH_DESC_KIND (VH_DESC_NEXT | VH_DESC_WRITE | VH_DESC_INDIRECT)
+
+/** Would a write here hit ring memory (RING-9)? */
+static VH_ALWAYS_INLINE bool
+vh_chain_in_ring(const struct vh_protect *p, const uint8_t __guest *hva, uint64_t len)
+{
+	return vh_protect_hits(p, vh_guest_addr(hva), len);
+}
 
 /** Begin a fetch. */
 static VH_ALWAYS_INLINE void
@@ -172,7 +179,7 @@ vh_chain_take_plain(struct vh_chain *c, const struct vh_desc_words *d, const uin
 			g = c->x.last;
 		}
 		hva = g->hva + (addr.v - g->gpa);
-		if (vh_unlikely(vh_protect_hits(protect, vh_guest_addr(hva), len)))
+		if (vh_unlikely(vh_chain_in_ring(protect, hva, len)))
 			break;
 		seg[i - from] = (struct vh_seg){ .hva = hva, .len = len };
 		req[i - from] = (struct vh_req){

@@ -110,6 +110,13 @@ walk_table(struct vh_chain *c, const struct vh_desc *head)
 			break;
 		/* a table holds descriptors of the packed layout */
 		d = vh_desc_from_packed(w);
+		/*
+		 * DPDK 22.11's virtio-user prepares transmit tables with WRITE set and leaves it on the entry of the
+		 * header (seen: 9000-byte frames in several mbufs). We only read it, so the flag is not believed here;
+		 * direct chains and split rings stay strict (SPLIT-15).
+		 */
+		if (c->dir == VH_DIR_READ)
+			d.flags &= (uint16_t)~VH_DESC_WRITE;
 		rc = vh_chain_add(c, &d);
 	}
 	return rc;

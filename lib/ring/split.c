@@ -19,7 +19,7 @@ struct chunk {
 	struct vh_desc_words d[VH_CHUNK];
 };
 
-/** Notices that a chain comes back to a descriptor (Brent): with no memory and long before the ring's size is counted. */
+/** Notices that a chain comes back to a descriptor (Brent): without memory, long before the ring's size is counted. */
 struct loop_guard {
 	uint32_t steps, renew;
 	uint32_t mark;
