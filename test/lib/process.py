@@ -88,7 +88,17 @@ class Library:
         if not good:
             raise Failure('process %d runs on %s, wanted %s' % (
                 pid, path, 'that of the system' if self.stock else self.folder))
+        if self.sanitizer:
+            self._assert_sanitized(pid, path)
         return path
+
+    def _assert_sanitized(self, pid, path):
+        """The run-time has to be there, and the library has to call it."""
+        with open('/proc/%d/maps' % pid) as maps, open(path, 'rb') as library:
+            if '/lib%csan.so' % self.sanitizer[0] not in maps.read():
+                raise Failure('process %d runs without the sanitizer' % pid)
+            if b'__%csan_' % self.sanitizer[:1].encode() not in library.read():
+                raise Failure('%s was not built with -fsanitize=%s' % (path, self.sanitizer))
 
     def sanitizer_reports(self):
         """Reports that the sanitizer run-times have written so far."""
@@ -133,10 +143,21 @@ def wait_until(what, seconds, condition, poll=0.05):
         time.sleep(poll)
 
 
+def _fixed_addresses(argv, env):
+    """The thread sanitizer's run-time may not start where addresses are random over a wide range."""
+    if 'libtsan' not in env.get('LD_PRELOAD', ''):
+        return argv, env
+    if subprocess.run(['setarch', '-R', 'true'], stderr=subprocess.DEVNULL).returncode:
+        return argv, env
+    env = dict(env)
+    return ['setarch', '-R', 'env', 'LD_PRELOAD=' + env.pop('LD_PRELOAD')] + argv, env
+
+
 class Program:
     """One child process on a pseudo terminal."""
 
     def __init__(self, name, argv, env, log_path):
+        argv, env = _fixed_addresses(argv, env)
         self.name = name
         self.text = ''
         self._mark = 0

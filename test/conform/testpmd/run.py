@@ -50,6 +50,7 @@ SWITCH_CPU, GUEST_CPU = 0, 1
 # a multiple of this over the restarts.
 MAPS_SLACK = 6
 RSS_SLACK_KIB = 4096
+SANITIZER_RSS_SLACK_KIB = 65536  # freed memory stays in quarantine, shadow memory is never given back
 
 
 class Traffic:
@@ -173,13 +174,14 @@ def check_path(run, path, queues, sizes, count):
     return '%d frames equal' % passed
 
 
-def assert_restored(switch, before, since):
+def assert_restored(run, switch, before, since):
     """The switch holds again what it held before (fds exactly, memory within the slack)."""
     wait_until('%s has %d fds again (now %d)' % (
         switch.name, before.fds, resources(switch.pid).fds), 20,
         lambda: resources(switch.pid).fds == before.fds)
     after = resources(switch.pid)
-    if after.maps > before.maps + MAPS_SLACK or after.rss_kib > before.rss_kib + RSS_SLACK_KIB:
+    slack = SANITIZER_RSS_SLACK_KIB if run.library.sanitizer else RSS_SLACK_KIB
+    if after.maps > before.maps + MAPS_SLACK or after.rss_kib > before.rss_kib + slack:
         raise Failure('%s: %s before, %s after %s' % (switch.name, before, after, since))
     return '%s -> %s' % (tuple(before), tuple(after))
 
@@ -195,7 +197,7 @@ def check_guest_restarts(run, path, queues, server, times):
     warm = resources(switch.pid)
     for _ in range(times - 1):
         guest_cycle(run, switch, traffic, path, server)
-    note = assert_restored(switch, warm, '%d guests' % times)
+    note = assert_restored(run, switch, warm, '%d guests' % times)
     run.library.assert_loaded(switch.pid)
     switch.stop()
     switch.quit()
