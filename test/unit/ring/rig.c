@@ -169,6 +169,12 @@ rig_new_generation(struct rig *g)
 }
 
 void
+rig_no_timer(struct rig *g)
+{
+	g->ring->stall_until += UINT64_C(1) << 42;
+}
+
+void
 rig_desc(struct rig *g, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
 {
 	struct vh_split_desc *d = (struct vh_split_desc *)(uintptr_t)g->bind.desc;

@@ -58,6 +58,9 @@ uint8_t *rig_host(const struct rig *g, uint64_t gpa);
 /** Another table of the same regions: new generation. */
 void rig_new_generation(struct rig *g);
 
+/** Put off the time at which a remembered head may be walked again, so that a busy machine does not reach it. */
+void rig_no_timer(struct rig *g);
+
 /* split */
 void rig_desc(struct rig *g, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next);
 /** Put a head into the available ring and publish the index. */

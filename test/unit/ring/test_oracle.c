@@ -210,7 +210,8 @@ bad_addr(void)
 {
 	static const uint64_t list[] = {
 		0, 1, RIG_GPA0 - 1, RIG_GPA0, RIG_GPA0 + 16, RIG_GPA1 - 1, RIG_GPA1 + RIG_SIZE1 - 1,
-		RIG_GPA1 + RIG_SIZE1, RIG_GPA2 - 1, RIG_GPA2 + RIG_SIZE2, RIG_GPA3 + RIG_SIZE3 - 1, UINT64_MAX, UINT64_MAX - 15,
+		RIG_GPA1 + RIG_SIZE1,
+		RIG_GPA2 - 1, RIG_GPA2 + RIG_SIZE2, RIG_GPA3 + RIG_SIZE3 - 1, UINT64_MAX, UINT64_MAX - 15,
 	};
 
 	if (chance(20))
@@ -486,6 +487,7 @@ check_remembered(struct scene *s)
 
 	if (!s->g.ring->stalled || s->g.ring->stall_pos != s->pos.idx)
 		return;
+	rig_no_timer(&s->g);
 	assert_int_equal(rig_fetch(&s->g, 1, s->dir), -EAGAIN);
 	assert_int_equal(s->g.ring->fault.code, VH_V_NONE);
 	assert_int_equal(s->g.ring->burst.looked_at, 0);

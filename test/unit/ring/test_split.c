@@ -441,7 +441,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sizes), TEST(index_jumps), TEST(index_beyond_outstanding), TEST(index_read_once),
-		TEST(head_beyond_ring), TEST(next_beyond_table), TEST(loops), TEST(loop_over_budget), TEST(loop_in_table), TEST(nested_table),
+		TEST(head_beyond_ring), TEST(next_beyond_table), TEST(loops), TEST(loop_over_budget),
+		TEST(loop_in_table), TEST(nested_table),
 		TEST(chain_then_table), TEST(unknown_flags_ignored), TEST(publish_some), TEST(used_ring_scribbled),
 		TEST(in_order), TEST(call_by_flags), TEST(call_by_event), TEST(kicks_by_flags), TEST(kicks_by_event),
 		TEST(monitor), TEST(available),
