@@ -198,4 +198,97 @@ vh_chain_take_plain(struct vh_chain *c, const struct vh_desc_words *d, const uin
 	return i;
 }
 
+/** Tables of up to this many entries have a short way; header and data take two, small fragments a few more. */
+#define VH_SHORT_TABLE 4
+
+/* One entry of a short table, in its place, plain and in one region? Then it becomes a segment. */
+static VH_ALWAYS_INLINE bool
+vh_chain_short_entry(struct vh_chain *c, struct vh_desc_words w, unsigned int flags_at, uint16_t want, uint16_t mask,
+		struct vh_seg *seg)
+{
+	uint64_t hi = vh_le64_to_cpu((VH_FORCE_LE le64_t)w.hi);
+	iova_t addr = { vh_le64_to_cpu((VH_FORCE_LE le64_t)w.lo) };
+	uint32_t len = (uint32_t)hi;
+
+	if (vh_unlikely(((uint16_t)(hi >> flags_at) & mask) != want || len == 0))
+		return false;
+	if (vh_unlikely(!vh_region_holds(c->x.last, addr, len)) && !vh_xlat_seek(&c->x, addr, len))
+		return false;
+	*seg = (struct vh_seg){ .hva = c->x.last->hva + (addr.v - c->x.last->gpa), .len = len };
+	return c->dir != VH_DIR_WRITE || !vh_chain_in_ring(c->b->protect, seg->hva, len);
+}
+
+/**
+ * Append the request of one INDIRECT descriptor with a short table in which nothing is odd. What does not pass is left
+ * to the chain walk, which looks at the table anew: nothing of this look is used then.
+ * @param linked  split: entries are chained by `next` and must follow each other; packed: flags other than WRITE mean
+ *                nothing
+ * @return true if appended
+ */
+static VH_ALWAYS_INLINE bool
+vh_chain_take_table(struct vh_chain *c, struct vh_desc_words d, uint16_t id, struct vh_desc_form form, bool linked)
+{
+	struct vh_burst *u = c->u;
+	uint64_t hi = vh_le64_to_cpu((VH_FORCE_LE le64_t)d.hi), total = 0;
+	iova_t addr = { vh_le64_to_cpu((VH_FORCE_LE le64_t)d.lo) };
+	uint32_t len = (uint32_t)hi, n = len / 16, i;
+	struct vh_seg *seg = &u->seg[u->nr_segs];
+	struct vh_desc_words w[VH_SHORT_TABLE] VH_UNINIT;
+	const uint8_t __guest *table;
+
+	if (((uint16_t)(hi >> form.flags) & (VH_DESC_NEXT | VH_DESC_INDIRECT)) != VH_DESC_INDIRECT ||
+			c->plain == 0xffff || len % 16 != 0 || n - 1 >= VH_SHORT_TABLE || n > c->b->size ||
+			!vh_bind_has(c->b, VH_B_INDIRECT))
+		return false;
+	if (u->nr_reqs >= VH_BURST_REQS || u->nr_segs + n > VH_BURST_SEGS || u->looked_at + n + 1 > c->budget ||
+			n > c->max_pieces || !vh_region_holds(c->x.last, addr, len))
+		return false;
+	table = c->x.last->hva + (addr.v - c->x.last->gpa);
+	if ((vh_guest_addr(table) & 7) != 0)
+		return false;
+	for (i = 0; i < n; i++)
+		w[i] = vh_guest_load_desc(table + i * 16);
+	for (i = 0; i < n; i++) {
+		uint16_t next = i + 1 < n ? VH_DESC_NEXT : 0;
+		/* packed transmit tables: WRITE is not believed, see walk_table() */
+		uint16_t mask = linked ? VH_DESC_KIND : c->plain;
+
+		if (linked && next != 0 && vh_le64_to_cpu((VH_FORCE_LE le64_t)w[i].hi) >> 48 != i + 1)
+			return false;
+		if (!vh_chain_short_entry(c, w[i], form.flags, linked ? c->plain | next : c->plain, mask, &seg[i]))
+			return false;
+		total += seg[i].len;
+	}
+	if (total > UINT32_MAX)
+		return false;
+	u->req[u->nr_reqs++] = (struct vh_req){
+		.len = (uint32_t)total,
+		.seg = u->nr_segs,
+		.nr_segs = (uint16_t)n,
+		.nr_readable = (uint16_t)(c->dir == VH_DIR_READ ? n : 0),
+		.id = id,
+		.nr_slots = 1,
+	};
+	u->nr_segs = (uint16_t)(u->nr_segs + n);
+	u->slots++;
+	u->looked_at += n + 1;
+	return true;
+}
+
+/** Tables of a chunk that will be looked at soon. */
+static VH_ALWAYS_INLINE void
+vh_chain_prefetch_tables(const struct vh_chain *c, const struct vh_desc_words *d, unsigned int n, struct vh_desc_form form)
+{
+	const struct vh_region *g = c->x.last;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t hi = vh_le64_to_cpu((VH_FORCE_LE le64_t)d[i].hi);
+		iova_t addr = { vh_le64_to_cpu((VH_FORCE_LE le64_t)d[i].lo) };
+
+		if (((hi >> form.flags) & VH_DESC_INDIRECT) != 0 && vh_region_holds(g, addr, 1))
+			vh_guest_prefetch(g->hva + (addr.v - g->gpa));
+	}
+}
+
 #endif /* VH_CHAIN_H */

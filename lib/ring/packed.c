@@ -178,6 +178,7 @@ take_chunk(struct vh_chain *c, unsigned int n, uint32_t left, bool *empty)
 	struct vh_pidx at = { .idx = u->next_idx, .wrap = u->next_wrap };
 	struct chunk k VH_UNINIT;
 	uint32_t i = 0, slots;
+	bool tables = false;
 	int rc = 0;
 
 	load_chunk(c->b, at, n, &k);
@@ -185,6 +186,14 @@ take_chunk(struct vh_chain *c, unsigned int n, uint32_t left, bool *empty)
 		i = vh_chain_take_plain(c, k.d, NULL, i, k.avail, form);
 		if (i == k.avail)
 			break;
+		if (!tables) {
+			vh_chain_prefetch_tables(c, k.d + i, k.avail - i, form);
+			tables = true;
+		}
+		if (vh_chain_take_table(c, k.d[i], (uint16_t)(VH_SWAP_LE(64, k.d[i].hi) >> form.id), form, false)) {
+			i++;
+			continue;
+		}
 		rc = take_chain(c, &k, i, left - i, &slots);
 		if (rc != 0)
 			break;

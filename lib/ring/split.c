@@ -125,12 +125,21 @@ take_chunk(struct vh_chain *c, unsigned int n)
 	struct chunk k VH_UNINIT;
 	uint16_t position = c->u->next_idx;
 	unsigned int i = 0, good = load_chunk(c->b, position, n, &k);
+	bool tables = false;
 	int rc = 0;
 
 	while (i < good) {
 		i = vh_chain_take_plain(c, k.d, k.head, i, good, form);
 		if (i == good)
 			break;
+		if (!tables) {
+			vh_chain_prefetch_tables(c, k.d + i, good - i, form);
+			tables = true;
+		}
+		if (vh_chain_take_table(c, k.d[i], k.head[i], form, true)) {
+			i++;
+			continue;
+		}
 		rc = take_chain(c, (uint16_t)(position + i), k.head[i], k.d[i]);
 		if (rc != 0)
 			break;
