@@ -36,7 +36,7 @@ vh_cursor_read(struct vh_cursor *c, void *dst, uint32_t len)
 	uint32_t done = 0, n;
 
 	while (done < len && (n = run(c, len - done)) > 0) {
-		vh_guest_copy_in((uint8_t *)dst + done, c->seg->hva + c->off, n);
+		vh_guest_copy_in_fast((uint8_t *)dst + done, c->seg->hva + c->off, n);
 		c->off += n;
 		done += n;
 	}
@@ -49,7 +49,7 @@ vh_cursor_write(struct vh_cursor *c, const void *src, uint32_t len)
 	uint32_t done = 0, n;
 
 	while (done < len && (n = run(c, len - done)) > 0) {
-		vh_guest_copy_out(c->seg->hva + c->off, (const uint8_t *)src + done, n);
+		vh_guest_copy_out_fast(c->seg->hva + c->off, (const uint8_t *)src + done, n);
 		c->off += n;
 		done += n;
 	}

@@ -12,17 +12,21 @@
 #include "guest.h"
 #include "snapshot.h"
 
-/** A place in the bytes of one or several requests; moves forward only. */
+/** A place in the bytes of consecutive requests of a burst; moves forward only. */
 struct vh_cursor {
 	const struct vh_seg *seg;
 	const struct vh_seg *end; /* behind the last segment */
 	uint32_t off;             /* in seg */
 };
 
+/** The first byte of n >= 1 consecutive requests: their segments follow one another in the arena. */
 static VH_ALWAYS_INLINE struct vh_cursor
-vh_cursor_begin(const struct vh_burst *u, const struct vh_req *q)
+vh_cursor_begin(const struct vh_burst *u, unsigned int first, unsigned int n)
 {
-	struct vh_cursor c = { .seg = &u->seg[q->seg], .end = &u->seg[q->seg + q->nr_segs], .off = 0 };
+	const struct vh_req *last = &u->req[first + n - 1];
+	struct vh_cursor c = {
+		.seg = &u->seg[u->req[first].seg], .end = &u->seg[last->seg + last->nr_segs], .off = 0,
+	};
 
 	return c;
 }

@@ -1,227 +1,267 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mbufs -> guest receive. Chains for the whole burst are fetched at once; a packet takes one, or several where buffers
- * merge. A packet that does not fit ends the burst before it, with nothing of it consumed (K3).
- * May touch: guest memory through guest.h, mbufs. The thread inside the ring's door.
- * spec: virtio-1.3 5.1.6.3; rules NET-23..32; api.md 5.2, 5.5
+ * mbufs -> guest receive, in passes over one snapshot: fetch, give each packet its buffers, headers and payload, publish.
+ * All buffers of a burst are published at once; only if its packets need more than the arena holds, in a few parts.
+ * May touch: guest memory through copy.h; mbufs. The thread inside the ring's door.
+ * spec: virtio-1.3 5.1.6.3, 5.1.6.4; rules NET-23..NET-32
  */
+#include "net.h"
+
 #include <errno.h>
 
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include "copy.h"
 #include "count.h"
-#include "fault.h"
+#include "csum.h"
 #include "hdr.h"
-#include "net.h"
+#include "policy.h"
+#include "queue.h"
+#include "ring.h"
 
-/** Bursts of chains that one call may go through when the arena is too small for all packets. */
-#define MAX_ROUNDS 8
-/** Chains fetched at a time for packets that merge buffers; what is not used is not consumed. */
-#define MORE 16
+/** One packet that has its buffers. */
+struct placed {
+	struct rte_mbuf *m;
+	uint32_t len;        /* bytes of the frame */
+	uint16_t first, nr;  /* requests */
+	struct vh_net_hdr hdr;
+};
 
-/** One burst being filled; on the stack. */
+/** Packets between two publications. */
 struct rx {
 	const struct vh_bind *b;
 	struct vh_burst *u;
-	uint16_t at;   /* first chain that no packet has yet */
-	int rc;        /* why fetching ended */
-	bool refused;  /* a packet does not fit: end of the call */
-	bool mergeable;
+	uint32_t hdr_len;
+	unsigned int nr;      /* packets that have their buffers */
+	unsigned int used;    /* requests they take */
+	int rc;               /* of the last fetch */
+	bool dry;             /* the last fetch brought less than it was asked for */
+	bool published;
+	struct placed pkt[VH_BURST_PKTS];
 };
 
-static VH_ALWAYS_INLINE bool
-have(struct rx *x, uint16_t i)
+/* Requests behind those fetched already. @return false: no more now */
+static bool
+more(struct rx *x, unsigned int want)
 {
-	uint16_t before = x->u->nr_reqs;
+	unsigned int before = x->u->nr_reqs, got;
 
-	if (vh_likely(i < before))
-		return true;
-	if (x->rc != 0)
+	if (x->dry)
 		return false;
-	x->rc = vh_ring_fetch(x->b, MORE, VH_DIR_WRITE);
-	return x->u->nr_reqs > before;
+	if (want > VH_BURST_REQS - before)
+		want = VH_BURST_REQS - before;
+	x->rc = vh_ring_fetch(x->b, want, VH_DIR_WRITE);
+	got = x->u->nr_reqs - before;
+	x->dry = got < want || want == 0;
+	return got != 0;
 }
 
-/* NET-24, NET-27: the packet can never go into what the driver offers */
-static VH_COLD uint16_t
-refuse(struct rx *x, enum vh_violation code, uint64_t observed, uint64_t limit)
+/*
+ * Buffers for `need` bytes behind those used. @param left  packets behind this one, for a guess what they will want
+ * @return 0; -ENOBUFS: not enough there now; a violation: never with these buffers
+ */
+static VH_NOINLINE int
+collect(struct rx *x, struct placed *p, uint32_t need, unsigned int left)
 {
-	(void)vh_net_report(x->b, code, observed, limit);
-	x->refused = true;
+	const uint32_t max = x->b->policy->max_pieces;
+	uint32_t pieces = 0, have = 0;
+	unsigned int n;
+
+	for (n = x->used;; n++) {
+		const struct vh_req *q = &x->u->req[n];
+
+		if (n == x->u->nr_reqs) {
+			uint32_t each = n > x->used ? q[-1].len : need;
+
+			if (!more(x, (need - have + each - 1) / each + left))
+				return -ENOBUFS;
+		}
+		if (n == x->used && q->len < x->hdr_len && vh_bind_has(x->b, VH_B_MERGEABLE))
+			return VH_V_RX_BUF;
+		pieces += q->nr_segs;
+		if (vh_unlikely(pieces > max))
+			return VH_V_RX_REFUSED;
+		x->u->used_len[n] = q->len < need - have ? q->len : need - have;
+		have += x->u->used_len[n];
+		if (have == need)
+			break;
+		if (!vh_bind_has(x->b, VH_B_MERGEABLE))
+			return VH_V_RX_REFUSED;
+	}
+	p->first = (uint16_t)x->used;
+	p->nr = (uint16_t)(n + 1 - x->used);
+	x->used = n + 1;
 	return 0;
 }
 
-/* Chains for `need` bytes from x->at on. @return how many, 0: not enough, nothing consumed */
-static uint16_t
-collect(struct rx *x, uint32_t need)
+/* As collect(); the usual case is one buffer that is large enough. */
+static VH_ALWAYS_INLINE int
+place(struct rx *x, struct placed *p, uint32_t need, unsigned int left)
 {
-	uint32_t pieces = 0;
-	uint64_t room = 0;
-	uint16_t i;
+	unsigned int n = x->used;
 
-	for (i = x->at; room < need; i++) {
-		const struct vh_req *q;
-
-		if (!have(x, i))
-			return 0;
-		q = &x->u->req[i];
-		if (i == x->at && q->len < x->b->hdr_len)
-			return refuse(x, VH_V_RX_BUF, q->len, x->b->hdr_len);
-		room += q->len;
-		pieces += q->nr_segs;
-		if (pieces > VH_MAX_PIECES || i - x->at >= VH_MAX_PIECES)
-			return refuse(x, VH_V_RX_REFUSED, need, room);
-		if (!x->mergeable && room < need)
-			return refuse(x, VH_V_RX_REFUSED, need, room);
-	}
-	return (uint16_t)(i - x->at);
+	if (vh_unlikely(n == x->u->nr_reqs || x->u->req[n].len < need))
+		return collect(x, p, need, left);
+	x->u->used_len[n] = need;
+	p->first = (uint16_t)n;
+	p->nr = 1;
+	x->used = n + 1;
+	return 0;
 }
 
-/** Where the next byte of a packet comes from. */
-struct source {
-	struct rte_mbuf *m;
-	uint32_t off;
-};
-
-/* Up to len bytes of the packet into the chain. @return bytes placed */
-static uint32_t
-place_data(struct vh_cursor *c, struct source *s, uint32_t len)
+/* Header and data over any number of pieces, from any number of mbufs (NET-23). */
+static VH_NOINLINE void
+write_chain(const struct rx *x, const struct placed *p)
 {
-	uint32_t done = 0;
+	struct vh_cursor c = vh_cursor_begin(x->u, p->first, p->nr);
+	const struct rte_mbuf *m;
 
-	while (done < len && s->m != NULL) {
-		uint32_t n = s->m->data_len - s->off;
-
-		n = n < len - done ? n : len - done;
-		if (n > 0 && vh_cursor_write(c, rte_pktmbuf_mtod_offset(s->m, const uint8_t *, s->off), n) < n)
-			break;
-		s->off += n;
-		done += n;
-		if (s->off == s->m->data_len) {
-			s->m = s->m->next;
-			s->off = 0;
-		}
-	}
-	return done;
-}
-
-/* Header, then data, over n chains; all but the last are filled (NET-25). */
-static void
-place_long(struct rx *x, struct rte_mbuf *m, const struct vh_net_hdr *h, uint16_t n)
-{
-	struct source s = { .m = m, .off = 0 };
-	uint32_t left = m->pkt_len;
-	uint16_t i;
-
-	for (i = x->at; i < x->at + n; i++) {
-		struct vh_cursor c = vh_cursor_begin(x->u, &x->u->req[i]);
-		uint32_t hdr = i == x->at ? vh_cursor_write(&c, h, x->b->hdr_len) : 0;
-		uint32_t room = x->u->req[i].len - hdr, k = left < room ? left : room;
-
-		k = place_data(&c, &s, k);
-		left -= k;
-		x->u->used_len[i] = hdr + k;
-	}
+	(void)vh_cursor_write(&c, &p->hdr, x->hdr_len);
+	for (m = p->m; m != NULL; m = m->next)
+		(void)vh_cursor_write(&c, rte_pktmbuf_mtod(m, const void *), m->data_len);
 }
 
 static VH_ALWAYS_INLINE void
-place(struct rx *x, struct rte_mbuf *m, struct vh_net_hdr *h, uint16_t n)
+write_packet(const struct rx *x, const struct placed *p)
 {
-	const struct vh_bind *b = x->b;
-	const struct vh_req *q = &x->u->req[x->at];
-	uint8_t __guest *to = x->u->seg[q->seg].hva;
+	const struct vh_req *q = &x->u->req[p->first];
+	const struct vh_seg *s = &x->u->seg[q->seg];
 
-	h->num_buffers = vh_cpu_to_le16(n);
-	if (vh_unlikely(n != 1 || q->nr_segs != 1 || m->nb_segs != 1)) {
-		place_long(x, m, h, n);
+	if (vh_unlikely(p->nr != 1 || q->nr_segs != 1 || p->m->nb_segs != 1)) {
+		write_chain(x, p);
 		return;
 	}
-	/* collect() has proved that the one piece holds both */
-	vh_guest_copy_out(to, h, 10);
-	if (b->hdr_len == 12)
-		vh_guest_copy_out(to + 10, &h->num_buffers, 2);
-	vh_guest_copy_out_fast(to + b->hdr_len, rte_pktmbuf_mtod(m, const void *), m->data_len);
-	x->u->used_len[x->at] = b->hdr_len + m->data_len;
+	if (vh_likely(x->hdr_len == sizeof(p->hdr)))
+		vh_guest_copy_out(s->hva, &p->hdr, sizeof(p->hdr));
+	else
+		vh_guest_copy_out(s->hva, &p->hdr, 10);
+	vh_guest_copy_out_fast(s->hva + x->hdr_len, rte_pktmbuf_mtod(p->m, const void *), p->len);
 }
 
-/* @return 1 taken, delivered or dropped; 0: burst ends before this packet */
-static VH_ALWAYS_INLINE uint16_t
-give(struct rx *x, struct rte_mbuf *m, bool *dropped)
+static void
+count_packets(const struct rx *x)
 {
-	const uint64_t offload = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_SEG |
-		RTE_MBUF_F_TX_UDP_SEG;
-	struct vh_net_hdr h = { 0 };
-	uint16_t n;
+	struct rte_mbuf *m[VH_BURST_PKTS] VH_UNINIT;
+	unsigned int i;
 
-	*dropped = false;
-	n = collect(x, m->pkt_len + x->b->hdr_len);
-	if (vh_unlikely(n == 0))
-		return 0;
-	if (vh_unlikely((m->ol_flags & offload) != 0)) {
-		enum vh_violation v = vh_hdr_from_mbuf(x->b, m, &h);
-
-		/* the application gave it away: it counts as taken, the guest does not see it (NET-28) */
-		if (v != VH_V_NONE && vh_net_report(x->b, v, m->ol_flags, x->b->features) != VH_OBSERVE) {
-			*dropped = true;
-			return 1;
-		}
-	}
-	place(x, m, &h, n);
-	x->at = (uint16_t)(x->at + n);
-	return 1;
+	for (i = 0; i < x->nr; i++)
+		m[i] = x->pkt[i].m;
+	vh_count_packets(x->b->ring, m, (uint16_t)x->nr);
 }
 
-/* As many packets as one arena of chains holds. */
-static uint16_t
-round_of_chains(struct rx *x, struct rte_mbuf **pkts, uint16_t count)
+/* Copy and publish all that has its buffers. */
+static void
+flush(struct rx *x)
 {
-	bool stats = vh_bind_has(x->b, VH_B_STATS), dropped;
-	uint16_t p, i, run = 0;
+	unsigned int i;
 
-	x->at = 0;
-	x->rc = vh_ring_fetch(x->b, count, VH_DIR_WRITE);
-	for (i = 0; i < x->u->nr_reqs; i++)
-		vh_guest_prefetch_write(x->u->seg[x->u->req[i].seg].hva);
-	for (p = 0; p < count; p++) {
-		if (p + 4 < count)
-			rte_prefetch0(rte_pktmbuf_mtod(pkts[p + 4], void *));
-		if (give(x, pkts[p], &dropped) == 0)
-			break;
-		if (vh_likely(!dropped))
-			continue;
-		if (stats)
-			vh_count_packets(x->b->ring, pkts + run, (uint16_t)(p - run));
-		run = (uint16_t)(p + 1);
+	for (i = 0; i < x->nr; i++)
+		write_packet(x, &x->pkt[i]);
+	vh_ring_publish(x->b, x->used);
+	if (vh_bind_has(x->b, VH_B_STATS))
+		count_packets(x);
+	x->published |= x->used != 0;
+	x->nr = 0;
+	x->used = 0;
+	x->dry = x->rc != 0;
+}
+
+/* Could the arena be what the last fetch came up against? Then a publication makes room. */
+static bool
+arena_full(const struct rx *x)
+{
+	return x->nr != 0 && x->rc == 0 && (x->u->nr_reqs == VH_BURST_REQS ||
+			(unsigned int)x->u->nr_segs + x->b->policy->max_pieces > VH_BURST_SEGS);
+}
+
+static VH_COLD enum vh_decision
+report(const struct rx *x, int code, uint64_t observed, uint64_t limit)
+{
+	struct vh_fault f = {
+		.code = (enum vh_violation)code, .position = x->b->ring->last_avail, .observed = observed, .limit = limit,
+	};
+
+	return vh_queue_violation(x->b, &f);
+}
+
+/* Buffers for the packet behind those placed, after a publication if need be. @return false: not now */
+static bool
+place_next(struct rx *x, uint32_t need, unsigned int left)
+{
+	struct placed *p = &x->pkt[x->nr];
+	int rc = place(x, p, need, left);
+
+	if (vh_unlikely(rc == -ENOBUFS && arena_full(x))) {
+		struct placed next = *p;
+
+		flush(x);
+		p = x->pkt;
+		*p = next;
+		rc = place(x, p, need, left);
 	}
-	if (stats && p > run)
-		vh_count_packets(x->b->ring, pkts + run, (uint16_t)(p - run));
-	vh_ring_publish(x->b, x->at);
-	return p;
+	if (vh_unlikely(rc > 0))
+		(void)report(x, rc, x->u->req[x->used].len, need);
+	return rc == 0;
+}
+
+/* The header the application asks for. */
+static VH_NOINLINE enum vh_decision
+offload(const struct rx *x, struct placed *p)
+{
+	enum vh_violation v = vh_hdr_from_mbuf(x->b, p->m, &p->hdr);
+
+	return v == VH_V_NONE ? VH_OBSERVE : report(x, (int)v, p->m->ol_flags, x->b->features);
+}
+
+/* @return true: the packet has buffers, or is dropped; false: it ends the burst */
+static VH_ALWAYS_INLINE bool
+add(struct rx *x, struct rte_mbuf *m, unsigned int left)
+{
+	struct placed *p = &x->pkt[x->nr];
+	enum vh_decision d;
+
+	p->m = m;
+	p->len = vh_likely(m->nb_segs == 1) ? m->data_len : vh_csum_bytes(m);
+	p->hdr = (struct vh_net_hdr){ 0 };
+	if (vh_unlikely(vh_hdr_asked(m))) {
+		d = offload(x, p);
+		if (vh_unlikely(d != VH_OBSERVE))
+			return d < VH_STOP;
+	}
+	if (vh_unlikely(!place_next(x, x->hdr_len + p->len, left)))
+		return false;
+	p = &x->pkt[x->nr++];
+	/* in the 10-byte form it is not sent */
+	p->hdr.num_buffers = vh_cpu_to_le16(p->nr);
+	vh_guest_prefetch_write(x->u->seg[x->u->req[p->first].seg].hva);
+	return true;
 }
 
 uint16_t
 vh_net_enqueue(const struct vh_bind *b, struct rte_mbuf **pkts, uint16_t count)
 {
-	struct rx x = { .b = b, .u = &b->ring->burst, .mergeable = vh_bind_has(b, VH_B_MERGEABLE) };
-	uint16_t n = 0, published = 0;
-	unsigned int round;
+	struct rx x VH_UNINIT;
+	uint16_t i;
 
 	if (count > VH_BURST_PKTS)
 		count = VH_BURST_PKTS;
+	x.b = b;
+	x.u = &b->ring->burst;
+	x.hdr_len = b->hdr_len;
+	x.nr = 0;
+	x.used = 0;
+	x.rc = 0;
+	x.dry = false;
+	x.published = false;
 	vh_ring_begin(b);
-	for (round = 0; round < MAX_ROUNDS && n < count; round++) {
-		uint16_t p = round_of_chains(&x, pkts + n, (uint16_t)(count - n));
-
-		n = (uint16_t)(n + p);
-		published = (uint16_t)(published + x.at);
-		if (p == 0 || x.rc != 0 || x.refused)
-			break;
-	}
-	if (published > 0)
+	(void)more(&x, count);
+	for (i = 0; i < count && add(&x, pkts[i], (unsigned int)(count - i - 1)); i++)
+		;
+	flush(&x);
+	if (x.published)
 		vh_queue_call(b);
-	if (vh_unlikely(x.rc != 0))
-		vh_net_fetch_ended(b, x.rc);
-	return n;
+	/* what the fetch met behind the buffers; a head it met before is not reported again */
+	if (vh_unlikely(x.rc != 0 && b->ring->fault.code != VH_V_NONE))
+		(void)vh_queue_violation(b, &b->ring->fault);
+	return i;
 }

@@ -17,7 +17,8 @@ struct rte_mempool;
 /**
  * Give m (fresh from its pool) room for a frame of len bytes that exceeds its tailroom: lengths of all segments and
  * nb_segs are set.
- * @return 0; -ENOMEM: no buffers now, m as it was; -E2BIG: LINEARBUF without a buffer large enough
+ * @return 0; -ENOMEM: no buffers now; -E2BIG: never, the path wants one buffer and there is none so large, or the pool
+ *         as a whole is too small. m is as it was then
  */
 int vh_mbuf_extend(const struct vh_bind *b, struct rte_mbuf *m, struct rte_mempool *pool, uint32_t len) VH_MUST_USE;
 
