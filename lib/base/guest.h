@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_memcpy.h>
+
 #include "le.h"
 #include "res.h"
 #include "virtio.h"
@@ -206,7 +208,7 @@ vh_guest_copy_in_fast(void *dst, const void __guest *src, size_t len)
 	if (vh_likely(len >= 16 && len <= VH_COPY_SHORT))
 		vh_copy_steps(dst, (VH_GUEST_FORCE const uint8_t *)src, len);
 	else
-		memcpy(dst, (VH_GUEST_FORCE const void *)src, len);
+		rte_memcpy(dst, (VH_GUEST_FORCE const void *)src, len);
 	vh_guest_barrier();
 }
 
@@ -217,7 +219,7 @@ vh_guest_copy_out_fast(void __guest *dst, const void *src, size_t len)
 	if (vh_likely(len >= 16 && len <= VH_COPY_SHORT))
 		vh_copy_steps((VH_GUEST_FORCE uint8_t *)dst, src, len);
 	else
-		memcpy((VH_GUEST_FORCE void *)dst, src, len);
+		rte_memcpy((VH_GUEST_FORCE void *)dst, src, len);
 	vh_guest_barrier();
 }
 
