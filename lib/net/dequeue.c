@@ -116,16 +116,22 @@ static VH_ALWAYS_INLINE int
 copy_frame(const struct tx *t, const struct vh_req *q, struct vh_net_hdr *h, struct rte_mbuf *m)
 {
 	const struct vh_seg *s = &t->u->seg[q->seg];
+	const uint8_t __guest *from = s->hva + t->hdr_len;
 	uint32_t len = q->len - t->hdr_len;
 
-	if (vh_unlikely(q->nr_segs != 1 || len > rte_pktmbuf_tailroom(m)))
+	/* Linux gives the header a piece of its own */
+	if (q->nr_segs == 2 && s->len == t->hdr_len)
+		from = s[1].hva;
+	else if (vh_unlikely(q->nr_segs != 1))
+		return copy_chain(t, q, h, m, len);
+	if (vh_unlikely(len > rte_pktmbuf_tailroom(m)))
 		return copy_chain(t, q, h, m, len);
 	m->data_len = (uint16_t)len;
 	m->pkt_len = len;
-	/* 12 bytes are there in any case: at least 10 and a frame. num_buffers is not looked at (NET-7) */
+	/* num_buffers is not looked at (NET-7) */
 	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
-		vh_guest_copy_in(h, s->hva, sizeof(*h));
-	vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), s->hva + t->hdr_len, len);
+		vh_guest_copy_in(h, s->hva, 10);
+	vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), from, len);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "net.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include <rte_mbuf.h>
 
@@ -127,7 +128,13 @@ write_packet(const struct rx *x, const struct placed *p)
 	const struct vh_req *q = &x->u->req[p->first];
 	const struct vh_seg *s = &x->u->seg[q->seg];
 
-	if (vh_unlikely(p->nr != 1 || q->nr_segs != 1 || p->m->nb_segs != 1)) {
+	uint8_t __guest *to = s->hva + x->hdr_len;
+
+	if (q->nr_segs == 2 && s->len == x->hdr_len && s[1].len >= p->len)
+		to = s[1].hva;
+	else if (vh_unlikely(q->nr_segs != 1))
+		to = NULL;
+	if (vh_unlikely(to == NULL || p->nr != 1 || p->m->nb_segs != 1)) {
 		write_chain(x, p);
 		return;
 	}
@@ -135,7 +142,7 @@ write_packet(const struct rx *x, const struct placed *p)
 		vh_guest_copy_out(s->hva, &p->hdr, sizeof(p->hdr));
 	else
 		vh_guest_copy_out(s->hva, &p->hdr, 10);
-	vh_guest_copy_out_fast(s->hva + x->hdr_len, rte_pktmbuf_mtod(p->m, const void *), p->len);
+	vh_guest_copy_out_fast(to, rte_pktmbuf_mtod(p->m, const void *), p->len);
 }
 
 static void
