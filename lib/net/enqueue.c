@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mbufs -> guest receive, in passes over one snapshot: fetch, give each packet its buffers, headers and payload, publish.
+ * mbufs -> guest receive, in passes over one snapshot: fetch, give each packet its buffers, headers
+ * and payload, publish.
  * All buffers of a burst are published at once; only if its packets need more than the arena holds, in a few parts.
  * May touch: guest memory through copy.h; mbufs. The thread inside the ring's door.
  * spec: virtio-1.3 5.1.6.3, 5.1.6.4; rules NET-23..NET-32
@@ -185,7 +186,8 @@ static VH_COLD enum vh_decision
 report(const struct rx *x, int code, uint64_t observed, uint64_t limit)
 {
 	struct vh_fault f = {
-		.code = (enum vh_violation)code, .position = x->b->ring->last_avail, .observed = observed, .limit = limit,
+		.code = (enum vh_violation)code, .position = x->b->ring->last_avail,
+		.observed = observed, .limit = limit,
 	};
 
 	return vh_queue_violation(x->b, &f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Built-in virtio-net bursts, named after the API verbs: dequeue = guest transmit -> mbuf, enqueue = mbuf -> guest receive.
+ * Built-in virtio-net bursts, named after the API verbs: dequeue = guest transmit -> mbuf, enqueue =
+ * mbuf -> guest receive.
  * The thread inside the ring's door. No allocation but mbufs (and external buffers where registered), no log, no lock.
  * spec: virtio-1.3 5.1.6; rules NET-1..32; api.md 5
  */

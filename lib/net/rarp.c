@@ -14,7 +14,8 @@
 #define FRAME 64
 
 /*
- * One thread wins the exchange. Repeats within the interval stay armed until it is over, so they collapse into one frame.
+ * One thread wins the exchange. Repeats within the interval stay armed until it is over, so they
+ * collapse into one frame.
  * @return frame, or NULL: nothing to announce now
  */
 struct rte_mbuf *

@@ -277,7 +277,8 @@ vh_chain_take_table(struct vh_chain *c, struct vh_desc_words d, uint16_t id, str
 
 /** Tables of a chunk that will be looked at soon. */
 static VH_ALWAYS_INLINE void
-vh_chain_prefetch_tables(const struct vh_chain *c, const struct vh_desc_words *d, unsigned int n, struct vh_desc_form form)
+vh_chain_prefetch_tables(const struct vh_chain *c, const struct vh_desc_words *d, unsigned int n,
+		struct vh_desc_form form)
 {
 	const struct vh_region *g = c->x.last;
 	unsigned int i;

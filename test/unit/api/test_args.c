@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Wrong arguments get the documented code and change nothing; a live device answers its queries.
- * Covers device.c, driver.c, export.c, net.c, stats.c, vring.c; api.md 2.1-2.6, 2.13, 2.14; H15, H18, H35, K10, K15, K22.
+ * Covers device.c, driver.c, export.c, net.c, stats.c, vring.c; api.md 2.1-2.6, 2.13, 2.14; H15, H18,
+ * H35, K10, K15, K22.
  */
 #include "fixture.h"
 
