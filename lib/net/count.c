@@ -27,24 +27,38 @@ add(struct vh_ring *r, unsigned int i, uint64_t n)
 	__atomic_store_n(&r->stats[i], r->stats[i] + n, __ATOMIC_RELAXED);
 }
 
-void
-vh_count_packets(struct vh_ring *r, struct rte_mbuf **pkts, uint16_t n)
+/* A frame to a group address. */
+static VH_NOINLINE void
+count_group(struct vh_ring *r, const struct rte_ether_addr *to)
 {
-	uint64_t bytes = 0;
-	uint16_t i;
+	add(r, rte_is_broadcast_ether_addr(to) ? VH_STAT_BROADCAST : VH_STAT_MULTICAST, 1);
+}
 
+void
+vh_count_packets(struct vh_ring *r, struct rte_mbuf *const *pkts, unsigned int n)
+{
+	uint32_t len = 0, run = 0;
+	uint64_t bytes = 0;
+	unsigned int i;
+
+	if (n == 0)
+		return;
 	for (i = 0; i < n; i++) {
 		const struct rte_mbuf *m = pkts[i];
 
-		bytes += m->pkt_len;
-		add(r, size_class(m->pkt_len), 1);
-		if (m->data_len >= RTE_ETHER_ADDR_LEN) {
-			const struct rte_ether_addr *to = rte_pktmbuf_mtod(m, const struct rte_ether_addr *);
-
-			if (vh_unlikely(rte_is_multicast_ether_addr(to)))
-				add(r, rte_is_broadcast_ether_addr(to) ? VH_STAT_BROADCAST : VH_STAT_MULTICAST, 1);
+		/* neighbours often have the same length */
+		if (vh_unlikely(m->pkt_len != len)) {
+			if (run != 0)
+				add(r, size_class(len), run);
+			bytes += (uint64_t)len * run;
+			len = m->pkt_len;
+			run = 0;
 		}
+		run++;
+		if (vh_unlikely(m->data_len >= RTE_ETHER_ADDR_LEN && (*rte_pktmbuf_mtod(m, const uint8_t *) & 1) != 0))
+			count_group(r, rte_pktmbuf_mtod(m, const struct rte_ether_addr *));
 	}
+	add(r, size_class(len), run);
 	add(r, VH_STAT_GOOD_PACKETS, n);
-	add(r, VH_STAT_GOOD_BYTES, bytes);
+	add(r, VH_STAT_GOOD_BYTES, bytes + (uint64_t)len * run);
 }
