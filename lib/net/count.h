@@ -6,13 +6,11 @@
 #ifndef VH_COUNT_H
 #define VH_COUNT_H
 
-#include <stdint.h>
-
 #include "bind.h"
 
 struct rte_mbuf;
 
 /** Count n delivered packets. */
-void vh_count_packets(struct vh_ring *r, struct rte_mbuf **pkts, uint16_t n);
+void vh_count_packets(struct vh_ring *r, struct rte_mbuf *const *pkts, unsigned int n);
 
 #endif /* VH_COUNT_H */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Guest transmit -> mbufs, in passes over one snapshot: fetch, judge lengths, mbufs, headers and payload, publish.
- * What is wrong with one frame costs that frame: it goes back used and the burst goes on (A161).
- * May touch: guest memory through copy.h; mbufs. The thread inside the ring's door.
+ * Guest transmit -> mbufs, in passes over one snapshot: fetch, mbufs, headers and payload, publish. Frames of the
+ * common shape take a short way over the same snapshot. What is wrong with one frame costs that frame: it goes back
+ * used and the burst goes on (A161).
+ * May touch: guest memory through guest.h; mbufs. The thread inside the ring's door.
  * spec: virtio-1.3 5.1.6.2; rules NET-1..NET-22
  */
 #include "net.h"
@@ -20,20 +21,16 @@
 #include "rarp.h"
 #include "ring.h"
 
-/* Frames whose first bytes are fetched ahead of the copy. */
-#define AHEAD 4u
-
 /** One burst between fetch and publish. */
 struct tx {
 	const struct vh_bind *b;
 	const struct vh_burst *u;
 	struct rte_mempool *pool;
-	struct rte_mbuf **out;
+	struct rte_mbuf **pkts; /* [0, n) delivered, [n, nr_fresh) fresh from the pool */
 	uint32_t hdr_len;
-	unsigned int nr_good; /* frames of a deliverable length */
-	unsigned int taken;   /* mbufs used up */
-	uint16_t nr_out;
-	struct rte_mbuf *m[VH_BURST_PKTS];
+	uint32_t room;          /* frames of the common shape have 14 to 13 + room bytes */
+	unsigned int n;
+	unsigned int nr_fresh;
 };
 
 /* Outcome of one request. */
@@ -42,28 +39,32 @@ enum verdict {
 	KEPT,   /* stays in the ring, the burst ends before it */
 };
 
-/* Header and some frame, and not too much of it (NET-1, NET-5)? A faulty request has length 0. */
+/* Header and payload of a frame where both are one piece each, or both in one. */
+struct plain {
+	const uint8_t __guest *hdr, *data;
+	uint32_t len; /* of the frame */
+};
+
+/*
+ * The common shape: the frame in one piece, behind its header or apart from it, and not larger than one mbuf.
+ * All bounds: a faulty request has no piece.
+ */
 static VH_ALWAYS_INLINE bool
-is_good(const struct vh_bind *b, const struct vh_req *q)
+is_plain(const struct tx *t, const struct vh_req *q, struct plain *p)
 {
-	/* wraps to a huge number if the request is too short */
-	return q->len - (b->hdr_len + (uint32_t)VH_MIN_FRAME) <= b->policy->tx_max - (uint32_t)VH_MIN_FRAME;
-}
+	const struct vh_seg *s = &t->u->seg[q->seg];
 
-/* Look at all requests, and begin to load what the copies need. */
-static void
-judge(struct tx *t)
-{
-	unsigned int i;
-
-	for (i = 0; i < t->u->nr_reqs; i++) {
-		const struct vh_req *q = &t->u->req[i];
-
-		if (vh_unlikely(!is_good(t->b, q)))
-			continue;
-		vh_guest_prefetch(t->u->seg[q->seg].hva);
-		t->nr_good++;
+	p->len = q->len - t->hdr_len;
+	/* wraps to a huge number if the request is too short (NET-1), as a faulty one is: its s is not to be looked at */
+	if (vh_unlikely(p->len - (uint32_t)VH_MIN_FRAME >= t->room))
+		return false;
+	p->hdr = s->hva;
+	if (vh_likely(q->nr_segs == 1)) {
+		p->data = s->hva + t->hdr_len;
+		return true;
 	}
+	p->data = s[1].hva;
+	return q->nr_segs == 2 && s->len == t->hdr_len;
 }
 
 /* @return KEPT if the ring is to be left */
@@ -77,108 +78,120 @@ drop(const struct tx *t, enum vh_violation code, uint64_t observed, uint64_t lim
 	return vh_queue_violation(t->b, &f) >= VH_STOP ? KEPT : SERVED;
 }
 
-static VH_COLD enum verdict
-drop_bad(const struct tx *t, const struct vh_req *q)
+/* Mbuf number n is taken from the burst: the last fresh one moves up. */
+static VH_COLD void
+discard(struct tx *t)
 {
-	if (q->fault != VH_V_NONE)
-		return drop(t, (enum vh_violation)q->fault, 0, 0);
-	if (q->len < t->hdr_len + (uint32_t)VH_MIN_FRAME)
-		return drop(t, VH_V_TX_SHORT, q->len, t->hdr_len + (uint64_t)VH_MIN_FRAME);
-	return drop(t, VH_V_PKT_TOO_BIG, q->len - (uint64_t)t->hdr_len, t->b->policy->tx_max);
+	rte_pktmbuf_free(t->pkts[t->n]);
+	t->pkts[t->n] = t->pkts[--t->nr_fresh];
 }
 
-/* Header over any number of pieces, payload over any number of mbufs. */
-static VH_NOINLINE int
-copy_chain(const struct tx *t, const struct vh_req *q, struct vh_net_hdr *h, struct rte_mbuf *m, uint32_t len)
+static VH_NOINLINE enum verdict
+offload(struct tx *t, const struct vh_net_hdr *h)
 {
-	struct vh_cursor c = vh_cursor_begin(t->u, (unsigned int)(q - t->u->req), 1);
-
-	if (len > rte_pktmbuf_tailroom(m)) {
-		int rc = vh_mbuf_extend(t->b, m, t->pool, len);
-
-		if (rc != 0)
-			return rc;
-	} else {
-		m->data_len = (uint16_t)len;
-		m->pkt_len = len;
-	}
-	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
-		(void)vh_cursor_read(&c, h, t->hdr_len);
-	else
-		vh_cursor_skip(&c, t->hdr_len);
-	for (; m != NULL; m = m->next)
-		(void)vh_cursor_read(&c, rte_pktmbuf_mtod(m, void *), m->data_len);
-	return 0;
-}
-
-/* The frame into m. @return 0, or as vh_mbuf_extend() */
-static VH_ALWAYS_INLINE int
-copy_frame(const struct tx *t, const struct vh_req *q, struct vh_net_hdr *h, struct rte_mbuf *m)
-{
-	const struct vh_seg *s = &t->u->seg[q->seg];
-	const uint8_t __guest *from = s->hva + t->hdr_len;
-	uint32_t len = q->len - t->hdr_len;
-
-	/* Linux gives the header a piece of its own */
-	if (q->nr_segs == 2 && s->len == t->hdr_len)
-		from = s[1].hva;
-	else if (vh_unlikely(q->nr_segs != 1))
-		return copy_chain(t, q, h, m, len);
-	if (vh_unlikely(len > rte_pktmbuf_tailroom(m)))
-		return copy_chain(t, q, h, m, len);
-	m->data_len = (uint16_t)len;
-	m->pkt_len = len;
-	/* num_buffers is not looked at (NET-7) */
-	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
-		vh_guest_copy_in(h, s->hva, 10);
-	vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), from, len);
-	return 0;
-}
-
-/* The frame cannot be had as it is: now, or never. */
-static VH_COLD enum verdict
-no_room(const struct tx *t, const struct vh_req *q, int rc)
-{
-	return rc == -ENOMEM ? KEPT : drop(t, VH_V_PKT_TOO_BIG, q->len - (uint64_t)t->hdr_len, 0);
-}
-
-static VH_NOINLINE enum vh_decision
-offload(const struct tx *t, const struct vh_net_hdr *h, struct rte_mbuf *m)
-{
-	enum vh_violation v = vh_hdr_to_mbuf(t->b, h, m);
+	enum vh_violation v = vh_hdr_to_mbuf(t->b, h, t->pkts[t->n]);
 	struct vh_fault f = {
 		.code = v, .position = t->b->ring->last_avail,
 		.observed = v == VH_V_GSO ? vh_le16_to_cpu(h->gso_size) : h->gso_type, .limit = t->b->policy->gso_min,
 	};
+	enum vh_decision d = vh_likely(v == VH_V_NONE) ? VH_OBSERVE : vh_queue_violation(t->b, &f);
 
-	return v == VH_V_NONE ? VH_OBSERVE : vh_queue_violation(t->b, &f);
+	if (vh_likely(d == VH_OBSERVE)) {
+		t->n++;
+		return SERVED;
+	}
+	discard(t);
+	return d >= VH_STOP ? KEPT : SERVED;
 }
 
-static VH_ALWAYS_INLINE enum verdict
+/* Header over any number of pieces, payload over any number of mbufs. */
+static enum verdict
+serve_good(struct tx *t, const struct vh_req *q, uint32_t len)
+{
+	struct vh_cursor c = vh_cursor_begin(t->u, (unsigned int)(q - t->u->req), 1);
+	struct rte_mbuf *m = t->pkts[t->n];
+	struct vh_net_hdr h = { 0 };
+	int rc = 0;
+
+	if (len > rte_pktmbuf_tailroom(m)) {
+		rc = vh_mbuf_extend(t->b, m, t->pool, len);
+	} else {
+		m->data_len = (uint16_t)len;
+		m->pkt_len = len;
+	}
+	if (vh_unlikely(rc != 0))
+		return rc == -ENOMEM ? KEPT : drop(t, VH_V_PKT_TOO_BIG, len, 0);
+	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
+		(void)vh_cursor_read(&c, &h, t->hdr_len);
+	else
+		vh_cursor_skip(&c, t->hdr_len);
+	for (; m != NULL; m = m->next)
+		(void)vh_cursor_read(&c, rte_pktmbuf_mtod(m, void *), m->data_len);
+	if (vh_hdr_asks(&h))
+		return offload(t, &h);
+	t->n++;
+	return SERVED;
+}
+
+/* Any request: judge it first (NET-1, NET-5). */
+static VH_NOINLINE enum verdict
 serve(struct tx *t, const struct vh_req *q)
 {
-	struct vh_net_hdr h = { 0 };
-	enum vh_decision d;
-	struct rte_mbuf *m;
-	int rc;
+	const uint32_t min = t->hdr_len + (uint32_t)VH_MIN_FRAME;
 
-	if (vh_unlikely(!is_good(t->b, q)))
-		return drop_bad(t, q);
-	m = t->m[t->taken];
-	rc = copy_frame(t, q, &h, m);
-	if (vh_unlikely(rc != 0))
-		return no_room(t, q, rc);
-	if (vh_unlikely(vh_hdr_asks(&h))) {
-		d = offload(t, &h, m);
-		if (vh_unlikely(d != VH_OBSERVE)) {
-			rte_pktmbuf_free(m);
-			t->taken++;
-			return d >= VH_STOP ? KEPT : SERVED;
-		}
+	if (q->fault != VH_V_NONE)
+		return drop(t, (enum vh_violation)q->fault, 0, 0);
+	if (q->len < min)
+		return drop(t, VH_V_TX_SHORT, q->len, min);
+	if (q->len - t->hdr_len > t->b->policy->tx_max)
+		return drop(t, VH_V_PKT_TOO_BIG, q->len - t->hdr_len, t->b->policy->tx_max);
+	return serve_good(t, q, q->len - t->hdr_len);
+}
+
+/* Requests of the common shape from number i on, header unread (NET-4). @return the first that is not */
+static unsigned int
+serve_plain(struct tx *t, unsigned int i)
+{
+	struct rte_mbuf **pkts = t->pkts + t->n;
+	const struct vh_req *q = &t->u->req[i], *end = &t->u->req[t->u->nr_reqs];
+	struct plain p;
+
+	for (; q < end && is_plain(t, q, &p); q++) {
+		struct rte_mbuf *m = *pkts++;
+
+		m->data_len = (uint16_t)p.len;
+		m->pkt_len = p.len;
+		vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), p.data, p.len);
 	}
-	t->out[t->nr_out++] = m;
-	t->taken++;
-	return SERVED;
+	t->n = (unsigned int)(pkts - t->pkts);
+	return (unsigned int)(q - t->u->req);
+}
+
+/* The same with a look at the header. Ends at a request whose ring is to be left too, *v is KEPT then. */
+static unsigned int
+serve_offload(struct tx *t, unsigned int i, enum verdict *v)
+{
+	const struct vh_req *q = &t->u->req[i], *end = &t->u->req[t->u->nr_reqs];
+	struct plain p;
+
+	for (; q < end && is_plain(t, q, &p); q++) {
+		struct rte_mbuf *m = t->pkts[t->n];
+		struct vh_net_hdr h;
+
+		/* num_buffers says nothing here (NET-7) */
+		vh_guest_copy_in(&h, p.hdr, 10);
+		m->data_len = (uint16_t)p.len;
+		m->pkt_len = p.len;
+		vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), p.data, p.len);
+		if (vh_likely(!vh_hdr_asks(&h))) {
+			t->n++;
+			continue;
+		}
+		*v = offload(t, &h);
+		if (vh_unlikely(*v == KEPT))
+			break;
+	}
+	return (unsigned int)(q - t->u->req);
 }
 
 /* @return requests to hand back */
@@ -186,66 +199,69 @@ static unsigned int
 serve_all(struct tx *t)
 {
 	const unsigned int nr = t->u->nr_reqs;
-	unsigned int i;
+	enum verdict v = SERVED;
+	unsigned int i = 0;
 
-	for (i = 0; i < nr; i++) {
-		if (i + AHEAD < nr)
-			vh_guest_prefetch(t->u->seg[t->u->req[i + AHEAD].seg].hva + VH_CACHE_LINE);
-		if (vh_unlikely(serve(t, &t->u->req[i]) == KEPT))
-			break;
+	for (;;) {
+		i = vh_bind_has(t->b, VH_B_TX_OFFLOAD) ? serve_offload(t, i, &v) : serve_plain(t, i);
+		if (vh_likely(i == nr) || v == KEPT)
+			return i;
+		v = serve(t, &t->u->req[i]);
+		if (v == KEPT)
+			return i;
+		i++;
 	}
-	return i;
 }
 
 /* Mbufs for all or for none (NET-6). @return requests to hand back */
 static unsigned int
 serve_burst(struct tx *t)
 {
-	unsigned int n;
+	unsigned int i, n = t->u->nr_reqs;
+	uint32_t max;
 
-	judge(t);
-	if (t->nr_good != 0 && vh_unlikely(rte_pktmbuf_alloc_bulk(t->pool, t->m, t->nr_good) != 0))
+	if (vh_unlikely(rte_pktmbuf_alloc_bulk(t->pool, t->pkts, n) != 0))
 		return 0;
+	for (i = 0; i < t->u->nr_segs; i++)
+		vh_guest_prefetch(t->u->seg[i].hva);
+	t->n = 0;
+	t->nr_fresh = n;
+	max = rte_pktmbuf_tailroom(t->pkts[0]);
+	if (max > t->b->policy->tx_max)
+		max = t->b->policy->tx_max;
+	t->room = max < VH_MIN_FRAME ? 0 : max + 1 - VH_MIN_FRAME;
 	n = serve_all(t);
-	if (vh_unlikely(t->taken < t->nr_good))
-		rte_pktmbuf_free_bulk(t->m + t->taken, t->nr_good - t->taken);
+	if (vh_unlikely(t->n < t->nr_fresh))
+		rte_pktmbuf_free_bulk(t->pkts + t->n, t->nr_fresh - t->n);
 	return n;
 }
 
 /* @return frames stored */
-static uint16_t
-serve_ring(const struct vh_bind *b, struct rte_mempool *pool, struct rte_mbuf **out, uint16_t count)
+static unsigned int
+serve_ring(const struct vh_bind *b, struct rte_mempool *pool, struct rte_mbuf **pkts, unsigned int count)
 {
-	struct tx t VH_UNINIT;
+	struct tx t = { .b = b, .u = &b->ring->burst, .pool = pool, .pkts = pkts, .hdr_len = b->hdr_len };
 	unsigned int n;
 	int rc;
 
 	vh_ring_begin(b);
 	rc = vh_ring_fetch(b, count, VH_DIR_READ);
-	t.nr_out = 0;
-	if (vh_likely(b->ring->burst.nr_reqs != 0)) {
-		t.b = b;
-		t.u = &b->ring->burst;
-		t.pool = pool;
-		t.out = out;
-		t.hdr_len = b->hdr_len;
-		t.nr_good = 0;
-		t.taken = 0;
+	if (vh_likely(t.u->nr_reqs != 0)) {
 		n = serve_burst(&t);
 		vh_ring_publish(b, n);
-		if (n != 0)
+		if (vh_likely(n != 0))
 			vh_queue_call(b);
 	}
 	/* what the fetch met behind the requests; a head it met before is not reported again */
 	if (vh_unlikely(rc != 0 && b->ring->fault.code != VH_V_NONE))
 		(void)vh_queue_violation(b, &b->ring->fault);
-	return t.nr_out;
+	return t.n;
 }
 
 uint16_t
 vh_net_dequeue(const struct vh_bind *b, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t count)
 {
-	uint16_t n = 0;
+	unsigned int n = 0;
 
 	if (count > VH_BURST_PKTS)
 		count = VH_BURST_PKTS;
@@ -254,9 +270,9 @@ vh_net_dequeue(const struct vh_bind *b, struct rte_mempool *pool, struct rte_mbu
 		pkts[0] = vh_rarp_make(b->rarp, pool);
 		n = pkts[0] != NULL;
 	}
-	if (count > n)
-		n = (uint16_t)(n + serve_ring(b, pool, pkts + n, (uint16_t)(count - n)));
+	if (vh_likely(count > n))
+		n += serve_ring(b, pool, pkts + n, count - n);
 	if (vh_bind_has(b, VH_B_STATS) && n != 0)
 		vh_count_packets(b->ring, pkts, n);
-	return n;
+	return (uint16_t)n;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mbufs -> guest receive, in passes over one snapshot: fetch, give each packet its buffers, headers
- * and payload, publish.
- * All buffers of a burst are published at once; only if its packets need more than the arena holds, in a few parts.
- * May touch: guest memory through copy.h; mbufs. The thread inside the ring's door.
+ * mbufs -> guest receive, in passes over one snapshot: fetch, headers and payload into the buffers, publish. All
+ * buffers of a burst are published at once; only if its packets need more than the arena holds, in a few parts.
+ * Packets of the common shape take a short way over the same snapshot.
+ * May touch: guest memory through guest.h; mbufs. The thread inside the ring's door.
  * spec: virtio-1.3 5.1.6.3, 5.1.6.4; rules NET-23..NET-32
  */
 #include "net.h"
@@ -21,25 +21,30 @@
 #include "queue.h"
 #include "ring.h"
 
-/** One packet that has its buffers. */
-struct placed {
-	struct rte_mbuf *m;
-	uint32_t len;        /* bytes of the frame */
-	uint16_t first, nr;  /* requests */
-	struct vh_net_hdr hdr;
-};
+/* Bytes of a header without num_buffers. */
+#define SHORT_HDR 10u
 
-/** Packets between two publications. */
+/** One call. */
 struct rx {
 	const struct vh_bind *b;
 	struct vh_burst *u;
+	struct rte_mbuf **pkts;
+	unsigned int count;
 	uint32_t hdr_len;
-	unsigned int nr;      /* packets that have their buffers */
-	unsigned int used;    /* requests they take */
+	unsigned int done;    /* packets delivered or dropped */
+	unsigned int counted; /* of these, in the ring's counters */
+	unsigned int used;    /* requests behind the last publication that packets took */
 	int rc;               /* of the last fetch */
 	bool dry;             /* the last fetch brought less than it was asked for */
 	bool published;
-	struct placed pkt[VH_BURST_PKTS];
+};
+
+/** A packet and the requests it takes. */
+struct placed {
+	struct rte_mbuf *m;
+	uint32_t need;       /* bytes, header included */
+	unsigned int nr;     /* requests from rx.used on */
+	struct vh_net_hdr hdr;
 };
 
 /* Requests behind those fetched already. @return false: no more now */
@@ -58,118 +63,61 @@ more(struct rx *x, unsigned int want)
 	return got != 0;
 }
 
+/* How many requests it takes to go on, if they are like the last one; and one for each packet behind this one. */
+static unsigned int
+guess(const struct rx *x, uint32_t missing, const struct vh_req *next)
+{
+	uint32_t each = next > &x->u->req[x->used] ? next[-1].len : missing;
+
+	return (missing + each - 1) / each + x->count - x->done - 1;
+}
+
 /*
- * Buffers for `need` bytes behind those used. @param left  packets behind this one, for a guess what they will want
+ * Buffers for p->need bytes behind those used; sets p->nr and what each of them gets.
  * @return 0; -ENOBUFS: not enough there now; a violation: never with these buffers
  */
-static VH_NOINLINE int
-collect(struct rx *x, struct placed *p, uint32_t need, unsigned int left)
+static int
+collect(struct rx *x, struct placed *p)
 {
-	const uint32_t max = x->b->policy->max_pieces;
-	uint32_t pieces = 0, have = 0;
+	const bool mergeable = vh_bind_has(x->b, VH_B_MERGEABLE);
+	uint32_t pieces = 0, left = p->need;
 	unsigned int n;
 
 	for (n = x->used;; n++) {
 		const struct vh_req *q = &x->u->req[n];
 
-		if (n == x->u->nr_reqs) {
-			uint32_t each = n > x->used ? q[-1].len : need;
-
-			if (!more(x, (need - have + each - 1) / each + left))
-				return -ENOBUFS;
-		}
-		if (n == x->used && q->len < x->hdr_len && vh_bind_has(x->b, VH_B_MERGEABLE))
+		if (n == x->u->nr_reqs && !more(x, guess(x, left, q)))
+			return -ENOBUFS;
+		/* NET-24 */
+		if (mergeable && n == x->used && q->len < x->hdr_len)
 			return VH_V_RX_BUF;
 		pieces += q->nr_segs;
-		if (vh_unlikely(pieces > max))
+		if (pieces > x->b->policy->max_pieces || (!mergeable && q->len < left))
 			return VH_V_RX_REFUSED;
-		x->u->used_len[n] = q->len < need - have ? q->len : need - have;
-		have += x->u->used_len[n];
-		if (have == need)
+		/* all but the last are filled (NET-25) */
+		x->u->used_len[n] = q->len < left ? q->len : left;
+		left -= x->u->used_len[n];
+		if (left == 0)
 			break;
-		if (!vh_bind_has(x->b, VH_B_MERGEABLE))
-			return VH_V_RX_REFUSED;
 	}
-	p->first = (uint16_t)x->used;
-	p->nr = (uint16_t)(n + 1 - x->used);
-	x->used = n + 1;
+	p->nr = n + 1 - x->used;
 	return 0;
 }
 
-/* As collect(); the usual case is one buffer that is large enough. */
-static VH_ALWAYS_INLINE int
-place(struct rx *x, struct placed *p, uint32_t need, unsigned int left)
-{
-	unsigned int n = x->used;
-
-	if (vh_unlikely(n == x->u->nr_reqs || x->u->req[n].len < need))
-		return collect(x, p, need, left);
-	x->u->used_len[n] = need;
-	p->first = (uint16_t)n;
-	p->nr = 1;
-	x->used = n + 1;
-	return 0;
-}
-
-/* Header and data over any number of pieces, from any number of mbufs (NET-23). */
-static VH_NOINLINE void
-write_chain(const struct rx *x, const struct placed *p)
-{
-	struct vh_cursor c = vh_cursor_begin(x->u, p->first, p->nr);
-	const struct rte_mbuf *m;
-
-	(void)vh_cursor_write(&c, &p->hdr, x->hdr_len);
-	for (m = p->m; m != NULL; m = m->next)
-		(void)vh_cursor_write(&c, rte_pktmbuf_mtod(m, const void *), m->data_len);
-}
-
-static VH_ALWAYS_INLINE void
-write_packet(const struct rx *x, const struct placed *p)
-{
-	const struct vh_req *q = &x->u->req[p->first];
-	const struct vh_seg *s = &x->u->seg[q->seg];
-
-	uint8_t __guest *to = s->hva + x->hdr_len;
-
-	if (q->nr_segs == 2 && s->len == x->hdr_len && s[1].len >= p->len)
-		to = s[1].hva;
-	else if (vh_unlikely(q->nr_segs != 1))
-		to = NULL;
-	if (vh_unlikely(to == NULL || p->nr != 1 || p->m->nb_segs != 1)) {
-		write_chain(x, p);
-		return;
-	}
-	if (vh_likely(x->hdr_len == sizeof(p->hdr)))
-		vh_guest_copy_out(s->hva, &p->hdr, sizeof(p->hdr));
-	else
-		vh_guest_copy_out(s->hva, &p->hdr, 10);
-	vh_guest_copy_out_fast(to, rte_pktmbuf_mtod(p->m, const void *), p->len);
-}
-
+/* Count what was delivered since the last time, up to but without packet number `end`. */
 static void
-count_packets(const struct rx *x)
+count_to(struct rx *x, unsigned int end)
 {
-	struct rte_mbuf *m[VH_BURST_PKTS] VH_UNINIT;
-	unsigned int i;
-
-	for (i = 0; i < x->nr; i++)
-		m[i] = x->pkt[i].m;
-	vh_count_packets(x->b->ring, m, (uint16_t)x->nr);
-}
-
-/* Copy and publish all that has its buffers. */
-static void
-flush(struct rx *x)
-{
-	unsigned int i;
-
-	for (i = 0; i < x->nr; i++)
-		write_packet(x, &x->pkt[i]);
-	vh_ring_publish(x->b, x->used);
 	if (vh_bind_has(x->b, VH_B_STATS))
-		count_packets(x);
+		vh_count_packets(x->b->ring, x->pkts + x->counted, end - x->counted);
+	x->counted = end;
+}
+
+static void
+publish(struct rx *x)
+{
 	x->published |= x->used != 0;
-	x->nr = 0;
+	vh_ring_publish(x->b, x->used);
 	x->used = 0;
 	x->dry = x->rc != 0;
 }
@@ -178,7 +126,7 @@ flush(struct rx *x)
 static bool
 arena_full(const struct rx *x)
 {
-	return x->nr != 0 && x->rc == 0 && (x->u->nr_reqs == VH_BURST_REQS ||
+	return x->used != 0 && x->rc == 0 && (x->u->nr_reqs == VH_BURST_REQS ||
 			(unsigned int)x->u->nr_segs + x->b->policy->max_pieces > VH_BURST_SEGS);
 }
 
@@ -186,35 +134,41 @@ static VH_COLD enum vh_decision
 report(const struct rx *x, int code, uint64_t observed, uint64_t limit)
 {
 	struct vh_fault f = {
-		.code = (enum vh_violation)code, .position = x->b->ring->last_avail,
-		.observed = observed, .limit = limit,
+		.code = (enum vh_violation)code, .position = x->b->ring->last_avail, .observed = observed, .limit = limit,
 	};
 
 	return vh_queue_violation(x->b, &f);
 }
 
-/* Buffers for the packet behind those placed, after a publication if need be. @return false: not now */
+/* @return false: the packet cannot be placed now, it ends the burst */
 static bool
-place_next(struct rx *x, uint32_t need, unsigned int left)
+place(struct rx *x, struct placed *p)
 {
-	struct placed *p = &x->pkt[x->nr];
-	int rc = place(x, p, need, left);
+	int rc = collect(x, p);
 
-	if (vh_unlikely(rc == -ENOBUFS && arena_full(x))) {
-		struct placed next = *p;
-
-		flush(x);
-		p = x->pkt;
-		*p = next;
-		rc = place(x, p, need, left);
+	if (rc == -ENOBUFS && arena_full(x)) {
+		publish(x);
+		rc = collect(x, p);
 	}
 	if (vh_unlikely(rc > 0))
-		(void)report(x, rc, x->u->req[x->used].len, need);
+		(void)report(x, rc, x->u->req[x->used].len, p->need);
 	return rc == 0;
 }
 
-/* The header the application asks for. */
-static VH_NOINLINE enum vh_decision
+/* Header and data over any number of pieces, from any number of mbufs (NET-23). */
+static void
+write_chain(const struct rx *x, const struct placed *p)
+{
+	struct vh_cursor c = vh_cursor_begin(x->u, x->used, p->nr);
+	const struct rte_mbuf *m;
+
+	(void)vh_cursor_write(&c, &p->hdr, x->hdr_len);
+	for (m = p->m; m != NULL; m = m->next)
+		(void)vh_cursor_write(&c, rte_pktmbuf_mtod(m, const void *), m->data_len);
+}
+
+/* The header the application asks for. @return VH_OBSERVE: deliver it */
+static enum vh_decision
 offload(const struct rx *x, struct placed *p)
 {
 	enum vh_violation v = vh_hdr_from_mbuf(x->b, p->m, &p->hdr);
@@ -222,55 +176,103 @@ offload(const struct rx *x, struct placed *p)
 	return v == VH_V_NONE ? VH_OBSERVE : report(x, (int)v, p->m->ol_flags, x->b->features);
 }
 
-/* @return true: the packet has buffers, or is dropped; false: it ends the burst */
-static VH_ALWAYS_INLINE bool
-add(struct rx *x, struct rte_mbuf *m, unsigned int left)
+/* Any packet. @return true: delivered or dropped; false: it ends the burst */
+static VH_NOINLINE bool
+serve(struct rx *x)
 {
-	struct placed *p = &x->pkt[x->nr];
-	enum vh_decision d;
+	struct rte_mbuf *m = x->pkts[x->done];
+	struct placed p = { .m = m, .need = x->hdr_len + vh_csum_bytes(m) };
+	enum vh_decision d = vh_hdr_asked(m) ? offload(x, &p) : VH_OBSERVE;
 
-	p->m = m;
-	p->len = vh_likely(m->nb_segs == 1) ? m->data_len : vh_csum_bytes(m);
-	p->hdr = (struct vh_net_hdr){ 0 };
-	if (vh_unlikely(vh_hdr_asked(m))) {
-		d = offload(x, p);
-		if (vh_unlikely(d != VH_OBSERVE))
-			return d < VH_STOP;
-	}
-	if (vh_unlikely(!place_next(x, x->hdr_len + p->len, left)))
+	if (vh_unlikely(d >= VH_STOP))
 		return false;
-	p = &x->pkt[x->nr++];
-	/* in the 10-byte form it is not sent */
-	p->hdr.num_buffers = vh_cpu_to_le16(p->nr);
-	vh_guest_prefetch_write(x->u->seg[x->u->req[p->first].seg].hva);
+	if (vh_unlikely(d != VH_OBSERVE)) {
+		/* the application gave it away: it counts as taken, the guest does not see it (NET-28) */
+		count_to(x, x->done++);
+		x->counted++;
+		return true;
+	}
+	if (!place(x, &p))
+		return false;
+	p.hdr.num_buffers = vh_cpu_to_le16((uint16_t)p.nr);
+	write_chain(x, &p);
+	x->used += p.nr;
+	x->done++;
 	return true;
+}
+
+/*
+ * Place for packet m in request q if both have the common shape: nothing asked for, one segment; one piece, or the
+ * header's and one more.
+ * @return where the data goes, NULL: another shape
+ */
+static VH_ALWAYS_INLINE uint8_t __guest *
+plain_place(const struct rx *x, const struct vh_req *q, const struct rte_mbuf *m)
+{
+	const struct vh_seg *s = &x->u->seg[q->seg];
+
+	if (vh_unlikely(m->nb_segs != 1 || vh_hdr_asked(m) || q->len < x->hdr_len + m->data_len))
+		return NULL;
+	if (vh_likely(q->nr_segs == 1))
+		return s->hva + x->hdr_len;
+	return q->nr_segs == 2 && s->len == x->hdr_len ? s[1].hva : NULL;
+}
+
+/* Packets of the common shape that find their buffers fetched; the header is all zero but num_buffers (H37). */
+static void
+serve_plain(struct rx *x)
+{
+	const struct vh_net_hdr hdr = { .num_buffers = vh_cpu_to_le16(1) };
+	const struct vh_req *q = &x->u->req[x->used], *end = &x->u->req[x->u->nr_reqs];
+	struct rte_mbuf **pkts = x->pkts + x->done, **last = x->pkts + x->count;
+	uint32_t *used_len = &x->u->used_len[x->used];
+
+	for (; q < end && pkts < last; q++, pkts++) {
+		const struct rte_mbuf *m = *pkts;
+		uint8_t __guest *to = plain_place(x, q, m), *head = x->u->seg[q->seg].hva;
+
+		if (vh_unlikely(to == NULL))
+			break;
+		if (vh_likely(x->hdr_len == sizeof(hdr)))
+			vh_guest_copy_out(head, &hdr, sizeof(hdr));
+		else
+			vh_guest_copy_out(head, &hdr, SHORT_HDR);
+		vh_guest_copy_out_fast(to, rte_pktmbuf_mtod(m, const void *), m->data_len);
+		*used_len++ = x->hdr_len + m->data_len;
+	}
+	x->used = (unsigned int)(q - x->u->req);
+	x->done = (unsigned int)(pkts - x->pkts);
+}
+
+static void
+serve_all(struct rx *x)
+{
+	unsigned int i;
+
+	(void)more(x, x->count);
+	for (i = 0; i < x->u->nr_segs; i++)
+		vh_guest_prefetch_write(x->u->seg[i].hva);
+	do {
+		serve_plain(x);
+	} while (x->done < x->count && serve(x));
 }
 
 uint16_t
 vh_net_enqueue(const struct vh_bind *b, struct rte_mbuf **pkts, uint16_t count)
 {
-	struct rx x VH_UNINIT;
-	uint16_t i;
+	struct rx x = {
+		.b = b, .u = &b->ring->burst, .pkts = pkts, .hdr_len = b->hdr_len,
+		.count = count < VH_BURST_PKTS ? count : VH_BURST_PKTS,
+	};
 
-	if (count > VH_BURST_PKTS)
-		count = VH_BURST_PKTS;
-	x.b = b;
-	x.u = &b->ring->burst;
-	x.hdr_len = b->hdr_len;
-	x.nr = 0;
-	x.used = 0;
-	x.rc = 0;
-	x.dry = false;
-	x.published = false;
 	vh_ring_begin(b);
-	(void)more(&x, count);
-	for (i = 0; i < count && add(&x, pkts[i], (unsigned int)(count - i - 1)); i++)
-		;
-	flush(&x);
-	if (x.published)
+	serve_all(&x);
+	publish(&x);
+	count_to(&x, x.done);
+	if (vh_likely(x.published))
 		vh_queue_call(b);
 	/* what the fetch met behind the buffers; a head it met before is not reported again */
 	if (vh_unlikely(x.rc != 0 && b->ring->fault.code != VH_V_NONE))
 		(void)vh_queue_violation(b, &b->ring->fault);
-	return i;
+	return (uint16_t)x.done;
 }
