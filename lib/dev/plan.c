@@ -144,10 +144,11 @@ publish_ring(struct vh_plan *p, uint16_t i)
 	__atomic_store_n(&d->wait_us, p->dev->policy->enter_wait_us, __ATOMIC_RELAXED);
 	/* seq_cst: pairs with the entry in vh_door_try() (D1, D4) */
 	__atomic_store_n(&d->bind, q->bind, __ATOMIC_SEQ_CST);
-	if (wish != 0) {
+	/* wishes of an earlier start, or of the vid's last device, are not this ring's */
+	if (r->start || wish != 0)
 		__atomic_store_n(&d->wish, wish, __ATOMIC_RELEASE);
+	if (wish != 0)
 		vh_report(p->dev->vid);
-	}
 }
 
 /* A table whose addresses the application has seen stays until nothing runs (M1). */
