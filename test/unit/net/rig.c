@@ -76,7 +76,7 @@ place_ring(struct rig *g, unsigned int i, uint16_t size, uint64_t features)
 	struct drv_cfg cfg = {
 		.size = size, .packed = (features & VH_F_RING_PACKED) != 0,
 		.event_idx = (features & VH_F_EVENT_IDX) != 0, .in_order = (features & VH_F_IN_ORDER) != 0,
-		.max_table = size, .mem = &g->mem,
+		.max_table = (features & VH_F_INDIRECT_DESC) != 0 ? size : 0, .mem = &g->mem,
 	};
 	size_t bytes = (drv_ring_bytes(&cfg) + 4095) & ~(size_t)4095;
 
