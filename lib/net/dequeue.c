@@ -21,12 +21,16 @@
 #include "rarp.h"
 #include "ring.h"
 
+/* Bytes of a request from which on it pays to prefetch the first line of each. */
+#define PREFETCH_FROM 256u
+
 /** One burst between fetch and publish. */
 struct tx {
 	const struct vh_bind *b;
 	const struct vh_burst *u;
 	struct rte_mempool *pool;
-	struct rte_mbuf **pkts; /* [0, n) delivered, [n, nr_fresh) fresh from the pool */
+	struct rte_mbuf **pkts; /* [0, n) delivered, [n, nr_fresh) from the pool, raw */
+	struct vh_mbuf_form form;
 	uint32_t hdr_len;
 	uint32_t room;          /* frames of the common shape have 14 to 13 + room bytes */
 	unsigned int n;
@@ -113,12 +117,9 @@ serve_good(struct tx *t, const struct vh_req *q, uint32_t len)
 	struct vh_net_hdr h = { 0 };
 	int rc = 0;
 
-	if (len > rte_pktmbuf_tailroom(m)) {
+	vh_mbuf_open(&t->form, m, (uint16_t)(len <= t->form.room ? len : 0));
+	if (len > t->form.room)
 		rc = vh_mbuf_extend(t->b, m, t->pool, len);
-	} else {
-		m->data_len = (uint16_t)len;
-		m->pkt_len = len;
-	}
 	if (vh_unlikely(rc != 0))
 		return rc == -ENOMEM ? KEPT : drop(t, VH_V_PKT_TOO_BIG, len, 0);
 	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
@@ -159,8 +160,7 @@ serve_plain(struct tx *t, unsigned int i)
 	for (; q < end && is_plain(t, q, &p); q++) {
 		struct rte_mbuf *m = *pkts++;
 
-		m->data_len = (uint16_t)p.len;
-		m->pkt_len = p.len;
+		vh_mbuf_open(&t->form, m, (uint16_t)p.len);
 		vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), p.data, p.len);
 	}
 	t->n = (unsigned int)(pkts - t->pkts);
@@ -180,8 +180,7 @@ serve_offload(struct tx *t, unsigned int i, enum verdict *v)
 
 		/* num_buffers says nothing here (NET-7) */
 		vh_guest_copy_in(&h, p.hdr, 10);
-		m->data_len = (uint16_t)p.len;
-		m->pkt_len = p.len;
+		vh_mbuf_open(&t->form, m, (uint16_t)p.len);
 		vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), p.data, p.len);
 		if (vh_likely(!vh_hdr_asks(&h))) {
 			t->n++;
@@ -220,19 +219,20 @@ serve_burst(struct tx *t)
 	unsigned int i, n = t->u->nr_reqs;
 	uint32_t max;
 
-	if (vh_unlikely(rte_pktmbuf_alloc_bulk(t->pool, t->pkts, n) != 0))
+	if (vh_unlikely(rte_mempool_get_bulk(t->pool, (void **)t->pkts, n) != 0))
 		return 0;
-	for (i = 0; i < t->u->nr_segs; i++)
-		vh_guest_prefetch(t->u->seg[i].hva);
+	/* short frames are loaded soon enough by the copies themselves */
+	if (t->u->req[0].len > PREFETCH_FROM)
+		for (i = 0; i < t->u->nr_segs; i++)
+			vh_guest_prefetch(t->u->seg[i].hva);
 	t->n = 0;
 	t->nr_fresh = n;
-	max = rte_pktmbuf_tailroom(t->pkts[0]);
-	if (max > t->b->policy->tx_max)
-		max = t->b->policy->tx_max;
+	t->form = vh_mbuf_form(t->pkts[0]);
+	max = RTE_MIN(t->form.room, t->b->policy->tx_max);
 	t->room = max < VH_MIN_FRAME ? 0 : max + 1 - VH_MIN_FRAME;
 	n = serve_all(t);
 	if (vh_unlikely(t->n < t->nr_fresh))
-		rte_pktmbuf_free_bulk(t->pkts + t->n, t->nr_fresh - t->n);
+		rte_mempool_put_bulk(t->pool, (void **)(t->pkts + t->n), t->nr_fresh - t->n);
 	return n;
 }
 

@@ -7,12 +7,51 @@
 #ifndef VH_MBUF_H
 #define VH_MBUF_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
 
 #include "bind.h"
 
-struct rte_mbuf;
-struct rte_mempool;
+/** What an mbuf is when it leaves its pool; all mbufs of a pool are alike. */
+struct vh_mbuf_form {
+	uint64_t rearm; /* data_off, refcnt 1, nb_segs 1, no port */
+	uint32_t room;  /* bytes behind the headroom */
+};
+
+/** @param m  any mbuf of the pool, raw or fresh */
+static inline struct vh_mbuf_form
+vh_mbuf_form(const struct rte_mbuf *m)
+{
+	const uint16_t headroom = RTE_PKTMBUF_HEADROOM;
+	struct rte_mbuf like = {
+		.data_off = m->buf_len < headroom ? m->buf_len : headroom,
+		.refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID,
+	};
+	struct vh_mbuf_form f = { .room = (uint32_t)m->buf_len - like.data_off };
+
+	memcpy(&f.rearm, (const uint8_t *)&like + offsetof(struct rte_mbuf, rearm_data), sizeof(f.rearm));
+	return f;
+}
+
+/**
+ * An mbuf as rte_mempool_get_bulk() gave it becomes a packet of len bytes in one segment: what rte_pktmbuf_alloc()
+ * does, with the length at once and while the line is needed anyway. An mbuf in its pool has no next (rte_mbuf.h).
+ */
+static VH_ALWAYS_INLINE void
+vh_mbuf_open(const struct vh_mbuf_form *f, struct rte_mbuf *m, uint16_t len)
+{
+	memcpy((uint8_t *)m + offsetof(struct rte_mbuf, rearm_data), &f->rearm, sizeof(f->rearm));
+	m->ol_flags &= RTE_MBUF_F_EXTERNAL;
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = len;
+	m->vlan_tci = 0;
+	m->vlan_tci_outer = 0;
+	m->tx_offload = 0;
+}
 
 /**
  * Give m (fresh from its pool) room for a frame of len bytes that exceeds its tailroom: lengths of all segments and
