@@ -91,7 +91,9 @@ struct vh_desc_words {
 static VH_ALWAYS_INLINE struct vh_desc_words
 vh_guest_load_desc(const void __guest *p)
 {
-	const volatile uint64_t *w = (VH_GUEST_FORCE const volatile uint64_t *)p;
+	/* indirect tables need no alignment */
+	typedef uint64_t VH_ALIGNED(1) word;
+	const volatile word *w = (VH_GUEST_FORCE const volatile word *)p;
 	struct vh_desc_words d = { .lo = w[0], .hi = w[1] };
 
 	return d;
@@ -110,6 +112,16 @@ vh_guest_load_packed(const struct vh_packed_desc __guest *p)
 	d.hi = __atomic_load_n(w + 1, __ATOMIC_ACQUIRE);
 	d.lo = *(const volatile uint64_t *)w;
 	return d;
+}
+
+/** The 16 bytes of a descriptor side by side. */
+typedef uint64_t vh_desc_vec __attribute__((vector_size(16)));
+
+/** By one 16-byte load, executed once; p is aligned to 16. Atomic on processors with AVX. */
+static VH_ALWAYS_INLINE vh_desc_vec
+vh_guest_load_desc_vec(const void __guest *p)
+{
+	return *(VH_GUEST_FORCE const volatile vh_desc_vec *)p;
 }
 
 /** {addr, len, flags, next} of a split descriptor. */

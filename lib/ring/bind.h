@@ -60,6 +60,7 @@ struct vh_ring {
 	uint16_t signalled;  /* used position at the last notification test */
 	uint16_t region_hint; /* last region hit, index into map->region[] */
 	uint32_t hint_generation; /* map generation region_hint belongs to */
+	bool wide;           /* descriptors may be looked at four at a time (ring/wide.h); set at start */
 	/* a head that cannot be served now is not walked again until something changed (S, XLAT-4) */
 	bool stalled;
 	uint16_t stall_pos;

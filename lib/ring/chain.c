@@ -61,113 +61,101 @@ stall(const struct vh_chain *c, enum vh_violation code, uint64_t observed, uint6
 
 /* The chain is unusable but well-formed so far; its pieces are no longer collected. */
 static VH_COLD int
-content_fault(struct vh_chain *c, enum vh_violation code, uint64_t observed, uint64_t limit)
+content_fault(struct vh_chain *c, struct vh_build *p, enum vh_violation code, uint64_t observed, uint64_t limit)
 {
+	p->room = 0;
 	c->fault = code;
 	c->observed = observed;
 	c->limit = limit;
 	return 0;
 }
 
-void
-vh_chain_open(struct vh_chain *c, uint16_t position)
-{
-	c->position = position;
-	c->fresh = c->u->looked_at == 0;
-	c->fault = VH_V_NONE;
-	c->nr = 0;
-	c->nr_readable = 0;
-	c->len = 0;
-}
-
-int
-vh_chain_count(struct vh_chain *c)
+VH_COLD int
+vh_chain_over_budget(struct vh_chain *c, struct vh_build *p)
 {
 	/* packed: the end of the chain has to be found all the same, the slots left bound that */
 	if (c->fault == VH_V_CHAIN_LEN)
 		return 0;
-	if (vh_unlikely(c->u->looked_at >= c->budget)) {
-		if (!c->fresh)
-			return VH_CHAIN_FULL;
-		return content_fault(c, VH_V_CHAIN_LEN, (uint64_t)c->u->looked_at + 1, c->budget);
-	}
-	c->u->looked_at++;
-	return 0;
+	if (!c->fresh)
+		return VH_CHAIN_FULL;
+	return content_fault(c, p, VH_V_CHAIN_LEN, (uint64_t)p->looked + 1, c->budget);
 }
 
 /* Pieces of one descriptor; the range does not wrap. */
 static int
-add_pieces(struct vh_chain *c, iova_t addr, uint64_t len, bool writable)
+add_pieces(struct vh_chain *c, struct vh_build *p, iova_t addr, uint64_t len, bool writable)
 {
 	struct vh_burst *u = c->u;
-	struct vh_piece p;
+	struct vh_piece piece;
 
 	while (len > 0) {
-		if (vh_unlikely(c->nr >= c->max_pieces))
-			return content_fault(c, VH_V_VEC_LIMIT, c->nr + 1, c->max_pieces);
-		if (vh_unlikely(u->nr_segs + c->nr >= VH_BURST_SEGS))
+		if (p->nr >= c->max_pieces)
+			return content_fault(c, p, VH_V_VEC_LIMIT, p->nr + UINT64_C(1), c->max_pieces);
+		if (u->nr_segs + p->nr >= VH_BURST_SEGS)
 			return VH_CHAIN_FULL;
-		if (vh_unlikely(vh_xlat_piece(&c->x, addr, len, &p) != 0))
+		if (vh_xlat_piece(&c->x, addr, len, &piece) != 0)
 			return stall(c, VH_V_BAD_ADDR, addr.v, 0);
-		if (writable && vh_unlikely(vh_chain_in_ring(c->b->protect, p.hva, p.len)))
-			return violation(c, VH_V_DESC_IN_RING, addr.v, p.len);
-		u->seg[u->nr_segs + c->nr] = (struct vh_seg){ .hva = p.hva, .len = (uint32_t)p.len };
-		c->nr++;
-		if (!writable)
-			c->nr_readable++;
-		addr.v += p.len;
-		len -= p.len;
+		if (writable && vh_chain_in_ring(c->protect, piece.hva, piece.len))
+			return violation(c, VH_V_DESC_IN_RING, addr.v, piece.len);
+		u->seg[u->nr_segs + p->nr] = (struct vh_seg){ .hva = piece.hva, .len = (uint32_t)piece.len };
+		p->nr++;
+		c->nr_readable += !writable;
+		addr.v += piece.len;
+		len -= piece.len;
 	}
 	return 0;
 }
 
 int
-vh_chain_add(struct vh_chain *c, const struct vh_desc *d)
+vh_chain_add_odd(struct vh_chain *c, struct vh_build *p, struct vh_desc d)
 {
-	bool writable = (d->flags & VH_DESC_WRITE) != 0;
+	bool writable = (d.flags & VH_DESC_WRITE) != 0;
 
-	if (d->len == 0 || c->fault != VH_V_NONE)
+	if (d.len == 0 || c->fault != VH_V_NONE)
 		return 0;
-	if (c->dir == VH_DIR_READ && vh_unlikely(writable))
-		return content_fault(c, VH_V_TX_DIR, d->flags, 0);
-	if (!writable && vh_unlikely(c->dir == VH_DIR_WRITE || c->nr > c->nr_readable))
-		return violation(c, VH_V_DESC_DIR, d->flags, 0);
-	if (vh_unlikely(vh_range_wraps(d->addr, d->len)))
-		return violation(c, VH_V_ADDR_WRAP, d->addr, d->len);
-	/* 64 bits: a chain has fewer than 2^17 descriptors of less than 2^32 bytes (RING-4) */
-	c->len += d->len;
-	if (vh_unlikely(c->len > UINT32_MAX))
-		return content_fault(c, VH_V_PKT_TOO_BIG, c->len, UINT32_MAX);
-	return add_pieces(c, (iova_t){ d->addr }, d->len, writable);
+	if (c->dir == VH_DIR_READ && writable)
+		return content_fault(c, p, VH_V_TX_DIR, d.flags, 0);
+	if (!writable && (c->dir == VH_DIR_WRITE || (c->dir == VH_DIR_BOTH && p->nr > c->nr_readable)))
+		return violation(c, VH_V_DESC_DIR, d.flags, 0);
+	if (vh_range_wraps(d.addr, d.len))
+		return violation(c, VH_V_ADDR_WRAP, d.addr, d.len);
+	p->len += d.len;
+	if (p->len > UINT32_MAX)
+		return content_fault(c, p, VH_V_PKT_TOO_BIG, p->len, UINT32_MAX);
+	return add_pieces(c, p, (iova_t){ d.addr }, d.len, writable);
 }
 
 static void
-append(const struct vh_chain *c, uint16_t id, uint16_t nr_slots)
+append(const struct vh_chain *c, const struct vh_build *p, uint16_t id, uint16_t nr_slots)
 {
-	struct vh_burst *u = c->u;
+	uint32_t readable = c->dir == VH_DIR_READ ? p->nr : c->dir == VH_DIR_WRITE ? 0 : c->nr_readable;
 	bool good = c->fault == VH_V_NONE;
+	struct vh_burst *u = c->u;
 
 	u->req[u->nr_reqs++] = (struct vh_req){
-		.len = good ? (uint32_t)c->len : 0,
+		.len = good ? (uint32_t)p->len : 0,
 		.seg = u->nr_segs,
-		.nr_segs = good ? (uint16_t)c->nr : 0,
-		.nr_readable = good ? (uint16_t)c->nr_readable : 0,
+		.nr_segs = good ? (uint16_t)p->nr : 0,
+		.nr_readable = good ? (uint16_t)readable : 0,
 		.id = id,
 		.nr_slots = nr_slots,
 		.fault = (uint16_t)c->fault,
 	};
-	u->nr_segs = (uint16_t)(u->nr_segs + (good ? c->nr : 0));
+	u->nr_segs = (uint16_t)(u->nr_segs + (good ? p->nr : 0));
 	u->slots += nr_slots;
 }
 
 int
-vh_chain_close(struct vh_chain *c, uint16_t id, uint16_t nr_slots)
+vh_chain_close_odd(struct vh_chain *c, const struct vh_build *p, uint16_t id, uint16_t nr_slots)
 {
-	if (c->fault == VH_V_NONE && c->len == 0) {
+	struct vh_build b = *p;
+
+	c->u->looked_at = p->looked;
+	if (c->fault == VH_V_NONE && p->len == 0) {
 		if (c->dir == VH_DIR_WRITE)
 			return violation(c, VH_V_RX_EMPTY, 0, 1);
 		if (c->dir == VH_DIR_READ)
-			(void)content_fault(c, VH_V_TX_SHORT, 0, 1);
+			(void)content_fault(c, &b, VH_V_TX_SHORT, 0, 1);
 	}
 	if (c->fault != VH_V_NONE && c->dir == VH_DIR_WRITE)
 		return stall(c, c->fault, c->observed, c->limit);
@@ -175,7 +163,7 @@ vh_chain_close(struct vh_chain *c, uint16_t id, uint16_t nr_slots)
 		return violation(c, c->fault, c->observed, c->limit);
 	if (c->u->nr_reqs >= VH_BURST_REQS)
 		return VH_CHAIN_FULL;
-	append(c, id, nr_slots);
+	append(c, &b, id, nr_slots);
 	return 0;
 }
 
@@ -189,38 +177,32 @@ table_bound(const struct vh_chain *c)
 }
 
 int
-vh_chain_table(struct vh_chain *c, const struct vh_desc *d, struct vh_table *t)
+vh_chain_table_odd(struct vh_chain *c, struct vh_desc d, struct vh_table *t)
 {
 	struct vh_piece p;
 
-	if (!vh_bind_has(c->b, VH_B_INDIRECT) || (d->flags & VH_DESC_NEXT) != 0)
-		return violation(c, VH_V_DESC_FLAGS, d->flags, 0);
-	t->nr = d->len / sizeof(struct vh_split_desc);
-	if (d->len == 0 || d->len % sizeof(struct vh_split_desc) != 0 || t->nr > table_bound(c))
-		return violation(c, VH_V_IND_LEN, d->len, table_bound(c) * sizeof(struct vh_split_desc));
-	if (vh_range_wraps(d->addr, d->len))
-		return violation(c, VH_V_ADDR_WRAP, d->addr, d->len);
+	*t = (struct vh_table){ .addr = { d.addr }, .nr = d.len / sizeof(struct vh_split_desc) };
+	if (!vh_bind_has(c->b, VH_B_INDIRECT) || (d.flags & VH_DESC_NEXT) != 0)
+		return violation(c, VH_V_DESC_FLAGS, d.flags, 0);
+	if (d.len == 0 || d.len % sizeof(struct vh_split_desc) != 0 || t->nr > table_bound(c))
+		return violation(c, VH_V_IND_LEN, d.len, table_bound(c) * sizeof(struct vh_split_desc));
+	if (vh_range_wraps(d.addr, d.len))
+		return violation(c, VH_V_ADDR_WRAP, d.addr, d.len);
 	if (c->fault != VH_V_NONE)
 		return 0;
-	t->addr = (iova_t){ d->addr };
-	if (vh_xlat_piece(&c->x, t->addr, d->len, &p) != 0)
-		return stall(c, VH_V_BAD_ADDR, d->addr, 0);
-	t->hva = p.len == d->len ? p.hva : NULL;
+	if (vh_xlat_piece(&c->tables, t->addr, d.len, &p) != 0)
+		return stall(c, VH_V_BAD_ADDR, d.addr, 0);
+	t->hva = p.len == d.len ? p.hva : NULL;
 	return 0;
 }
 
 int
-vh_chain_entry(struct vh_chain *c, const struct vh_table *t, uint32_t i, struct vh_desc_words *w)
+vh_chain_entry_odd(struct vh_chain *c, struct vh_table t, uint32_t i, struct vh_desc_words *w)
 {
-	/* inside the table, which does not wrap and has at most 32768 entries */
-	uint32_t off = i * (uint32_t)sizeof(*w);
-	iova_t addr = { t->addr.v + off };
+	/* inside the table, which does not wrap */
+	iova_t addr = { t.addr.v + (uint64_t)i * sizeof(*w) };
 
-	if (vh_likely(t->hva != NULL)) {
-		vh_guest_copy_in(w, t->hva + off, sizeof(*w));
-		return 0;
-	}
-	if (vh_xlat_copy_in(&c->x, addr, w, sizeof(*w)) != 0)
+	if (vh_xlat_copy_in(&c->tables, addr, w, sizeof(*w)) != 0)
 		return stall(c, VH_V_BAD_ADDR, addr.v, 0);
 	return 0;
 }

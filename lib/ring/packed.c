@@ -11,17 +11,7 @@
 
 #include "chain.h"
 
-static const struct vh_desc_form form = { .flags = 48, .id = 32 };
-
 #define AVAIL_USED (VH_DESC_AVAIL | VH_DESC_USED)
-
-/** A run of slots that does not pass the ring's end, private. */
-struct chunk {
-	uint16_t idx;       /* of the first slot */
-	unsigned int avail; /* slots marked available */
-	unsigned int seen;  /* slots loaded: one more than avail if that one stopped the run */
-	struct vh_desc_words d[VH_CHUNK];
-};
 
 static struct vh_pidx
 avail_pos(const struct vh_ring *r)
@@ -60,40 +50,16 @@ outstanding(const struct vh_ring *r, uint16_t size)
 	return ahead + r->last_avail - r->last_used;
 }
 
-/* @param n  slots, not beyond the ring's end */
-static void
-load_chunk(const struct vh_bind *b, struct vh_pidx at, unsigned int n, struct chunk *k)
-{
-	const uint64_t bits = (uint64_t)avail_bits(at.wrap) << form.flags;
-	const uint64_t mask = (uint64_t)AVAIL_USED << form.flags;
-	unsigned int i;
-
-	k->idx = at.idx;
-	for (i = 0; i < n; i++) {
-		k->d[i] = vh_guest_load_packed(&b->pdesc[at.idx + i]);
-		if ((VH_SWAP_LE(64, k->d[i].hi) & mask) != bits)
-			break;
-	}
-	k->avail = i;
-	k->seen = i < n ? i + 1 : i;
-}
-
-/* Slot number i of the chunk or behind it; slots that were loaded are not read again (RING-1). */
-static struct vh_desc
-slot(const struct vh_bind *b, const struct chunk *k, uint32_t i)
-{
-	uint32_t idx = k->idx + i;
-
-	if (i < k->seen)
-		return vh_desc_from_packed(k->d[i]);
-	/* idx < 2 * size: a chunk begins inside the ring, a chain has at most size slots */
-	return vh_desc_from_packed(vh_guest_load_packed(&b->pdesc[idx < b->size ? idx : idx - b->size]));
-}
-
 /* All entries in sequence; of their flags only WRITE counts (PACKED-13). */
-static int
-walk_table(struct vh_chain *c, const struct vh_desc *head)
+static VH_ALWAYS_INLINE int
+walk_table(struct vh_chain *c, struct vh_build *p, struct vh_desc head)
 {
+	/*
+	 * DPDK 22.11's virtio-user prepares transmit tables with WRITE set and leaves it on the entry of the header
+	 * (seen: 9000-byte frames in several mbufs). We only read it, so the flag is not believed here; direct chains
+	 * and split rings stay strict (SPLIT-15).
+	 */
+	const uint16_t believed = c->dir == VH_DIR_READ ? 0 : VH_DESC_WRITE;
 	struct vh_desc_words w;
 	struct vh_table t;
 	uint32_t i;
@@ -102,108 +68,157 @@ walk_table(struct vh_chain *c, const struct vh_desc *head)
 	for (i = 0; rc == 0 && c->fault == VH_V_NONE && i < t.nr; i++) {
 		struct vh_desc d;
 
-		rc = vh_chain_count(c);
-		if (rc != 0 || c->fault != VH_V_NONE)
+		rc = vh_chain_count(c, p);
+		if (vh_unlikely(rc != 0 || c->fault != VH_V_NONE))
 			break;
 		rc = vh_chain_entry(c, &t, i, &w);
-		if (rc != 0)
+		if (vh_unlikely(rc != 0))
 			break;
-		/* a table holds descriptors of the packed layout */
 		d = vh_desc_from_packed(w);
-		/*
-		 * DPDK 22.11's virtio-user prepares transmit tables with WRITE set and leaves it on the entry of the
-		 * header (seen: 9000-byte frames in several mbufs). We only read it, so the flag is not believed here;
-		 * direct chains and split rings stay strict (SPLIT-15).
-		 */
-		if (c->dir == VH_DIR_READ)
-			d.flags &= (uint16_t)~VH_DESC_WRITE;
-		rc = vh_chain_add(c, &d);
+		d.flags &= believed;
+		rc = vh_chain_add(c, p, d);
 	}
 	return rc;
 }
 
-/*
- * From slot `at` of the chunk to the end of the chain. Behind a content fault only the structure is looked at: its end
- * has to be found, as it says where the next chain begins.
- * @param left  slots it may take
- * @param id    buffer id of the last descriptor (PACKED-9)
- * @param n     slots it takes
- */
-static int
-walk(struct vh_chain *c, const struct chunk *k, uint32_t at, uint32_t left, uint16_t *id, uint32_t *n)
-{
-	for (*n = 1;; (*n)++) {
-		struct vh_desc d = slot(c->b, k, at + *n - 1);
-		int rc = vh_chain_count(c);
+/** A chain in the ring. */
+struct span {
+	uint16_t idx;  /* slot of the head */
+	uint16_t id;   /* buffer id: that of the last descriptor (PACKED-9) */
+	uint32_t n;    /* slots it takes */
+	uint32_t left; /* slots it may take */
+};
 
-		if (rc != 0)
+/*
+ * From the head to the end of the chain. Behind a content fault only the structure is looked at: its end has to be
+ * found, as it says where the next chain begins.
+ */
+static VH_ALWAYS_INLINE int
+walk(struct vh_chain *c, struct vh_build *p, struct vh_desc d, struct span *s)
+{
+	const struct vh_packed_desc __guest *ring = c->b->pdesc;
+	uint32_t idx = s->idx;
+
+	for (s->n = 1;; s->n++) {
+		int rc = vh_chain_count(c, p);
+
+		if (vh_unlikely(rc != 0))
 			return rc;
-		*id = d.next;
+		s->id = d.next;
 		if ((d.flags & VH_DESC_INDIRECT) != 0) {
-			if (*n > 1)
+			if (vh_unlikely(s->n > 1))
 				return vh_chain_violation(c->b, VH_V_DESC_FLAGS, c->position, d.flags, 0);
-			return walk_table(c, &d);
+			return walk_table(c, p, d);
 		}
-		rc = vh_chain_add(c, &d);
+		rc = vh_chain_add(c, p, d);
 		if (rc != 0 || (d.flags & VH_DESC_NEXT) == 0)
 			return rc;
-		if (*n == left)
-			return vh_chain_violation(c->b, VH_V_CHAIN_LOOP, c->position, *n + UINT64_C(1), left);
+		if (vh_unlikely(s->n == s->left))
+			return vh_chain_violation(c->b, VH_V_CHAIN_LOOP, c->position, s->n + UINT64_C(1), s->left);
+		idx = idx + 1 < c->b->size ? idx + 1 : 0;
+		/* followers are there when the head is; their AVAIL and USED are not looked at (PACKED-6) */
+		d = vh_desc_from_packed(vh_guest_load_packed(&ring[idx]));
 	}
 }
 
-static VH_NOINLINE int
-take_chain(struct vh_chain *c, const struct chunk *k, uint32_t at, uint32_t left, uint32_t *n)
+/* A table, or a chain, of header and data with nothing odd about it. What fails here is looked at anew by the walk. */
+static VH_ALWAYS_INLINE bool
+take_two(struct vh_chain *c, struct vh_desc d, struct span *s)
 {
-	uint16_t position = (uint16_t)(k->idx + at), id;
+	const struct vh_packed_desc __guest *ring = c->b->pdesc;
+	const uint8_t __guest *table;
+	struct vh_desc e;
+
+	if ((d.flags & VH_DESC_INDIRECT) != 0) {
+		table = vh_chain_table_of_two(c, d);
+		if (table == NULL)
+			return false;
+		s->n = 1;
+		s->id = d.next;
+		d = vh_desc_from_packed(vh_guest_load_desc(table));
+		e = vh_desc_from_packed(vh_guest_load_desc(table + sizeof(*ring)));
+		/* as walk_table(): of the flags at most WRITE counts */
+		return (d.flags & e.flags & VH_DESC_WRITE & c->plain) == c->plain &&
+			vh_chain_take_two(c, d, e, s->id, 1, 3);
+	}
+	if (s->left < 2 || (d.flags & VH_DESC_KIND) != (c->plain | VH_DESC_NEXT))
+		return false;
+	e = vh_desc_from_packed(vh_guest_load_packed(&ring[s->idx + 1u < c->b->size ? s->idx + 1u : 0]));
+	s->n = 2;
+	return (e.flags & VH_DESC_KIND) == c->plain && vh_chain_take_two(c, d, e, e.next, 2, 2);
+}
+
+static VH_NOINLINE int
+take_chain(struct vh_chain *c, struct vh_desc_words w, struct span *s)
+{
+	struct vh_build p VH_UNINIT;
 	int rc;
 
-	if (vh_chain_stalled(c->b, position))
+	if (vh_chain_stalled(c->b, s->idx))
 		return -EAGAIN;
-	vh_chain_open(c, position);
-	rc = walk(c, k, at, left, &id, n);
-	return rc != 0 ? rc : vh_chain_close(c, id, (uint16_t)*n);
+	if (vh_likely(take_two(c, vh_desc_from_packed(w), s)))
+		return 0;
+	p = vh_chain_open(c, s->idx);
+	rc = walk(c, &p, vh_desc_from_packed(w), s);
+	if (vh_likely(rc == 0))
+		return vh_chain_close(c, &p, s->id, (uint16_t)s->n);
+	c->u->looked_at = p.looked;
+	return rc;
 }
 
 /*
- * Requests from at most n slots on.
+ * Requests of one descriptor each behind one that was, from a run of n slots that does not pass the ring's end.
+ * @return how many were made
+ */
+static VH_ALWAYS_INLINE unsigned int
+take_more(struct vh_chain *c, struct vh_pidx at, unsigned int n)
+{
+	/* available, of the right direction, neither NEXT nor INDIRECT */
+	struct vh_wide w = vh_chain_wide(c, n, AVAIL_USED | VH_DESC_KIND, (uint16_t)(avail_bits(at.wrap) | c->plain));
+	unsigned int taken = vh_wide_packed(&w, &c->b->pdesc[at.idx]);
+
+	vh_chain_took(c, taken);
+	/* buffers in several regions, or chains: the rest of the burst goes one by one */
+	c->wide = taken > 0;
+	return taken;
+}
+
+/*
+ * Requests from at most n slots on, which do not pass the ring's end.
  * @param left   slots that can be available at all
  * @param empty  set if the ring has no more
  * @return 0, or why the chain at the new position was not taken
  */
-static int
-take_chunk(struct vh_chain *c, unsigned int n, uint32_t left, bool *empty)
+static VH_ALWAYS_INLINE int
+take(struct vh_chain *c, unsigned int n, uint32_t left, bool *empty)
 {
 	struct vh_burst *u = c->u;
 	struct vh_pidx at = { .idx = u->next_idx, .wrap = u->next_wrap };
-	struct chunk k VH_UNINIT;
-	uint32_t i = 0, slots;
-	bool tables = false;
-	int rc = 0;
+	struct vh_desc_words w = vh_guest_load_packed(&c->b->pdesc[at.idx]);
+	struct vh_desc d = vh_desc_from_packed(w);
+	struct span s VH_UNINIT;
+	int rc;
 
-	load_chunk(c->b, at, n, &k);
-	while (i < k.avail) {
-		i = vh_chain_take_plain(c, k.d, NULL, i, k.avail, form);
-		if (i == k.avail)
-			break;
-		if (!tables) {
-			vh_chain_prefetch_tables(c, k.d + i, k.avail - i, form);
-			tables = true;
-		}
-		if (vh_chain_take_table(c, k.d[i], (uint16_t)(VH_SWAP_LE(64, k.d[i].hi) >> form.id), form, false)) {
-			i++;
-			continue;
-		}
-		rc = take_chain(c, &k, i, left - i, &slots);
-		if (rc != 0)
-			break;
-		i += slots;
+	if (vh_unlikely(!is_avail(d.flags, at.wrap))) {
+		*empty = true;
+		return 0;
 	}
-	*empty = i == k.avail && k.avail < n;
-	vh_pidx_advance(&at, i, c->b->size);
+	if (vh_likely((d.flags & VH_DESC_KIND) == c->plain &&
+			vh_chain_take_one(c, (iova_t){ d.addr }, d.len, d.next))) {
+		s.n = 1;
+		if (n > 4 && c->wide)
+			s.n += take_more(c, (struct vh_pidx){ (uint16_t)(at.idx + 1), at.wrap }, n - 1);
+	} else {
+		s.idx = at.idx;
+		s.left = left;
+		rc = take_chain(c, w, &s);
+		if (vh_unlikely(rc != 0))
+			return rc;
+	}
+	vh_pidx_advance(&at, s.n, c->b->size);
 	u->next_idx = at.idx;
 	u->next_wrap = at.wrap;
-	return rc;
+	return 0;
 }
 
 /* All slots are ours: nothing can be available, so a slot that says it is breaks the ring (PACKED-3). */
@@ -225,7 +240,7 @@ vh_packed_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 	struct vh_burst *u = &r->burst;
 	unsigned int target = u->nr_reqs + want;
 	uint32_t in_flight = outstanding(r, b->size);
-	struct vh_chain c;
+	struct vh_chain c VH_UNINIT;
 	bool empty = false;
 	int rc = 0;
 
@@ -236,14 +251,18 @@ vh_packed_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 		/* no underflow: no chain is taken that has more slots than are left */
 		uint32_t left = b->size - in_flight - u->slots;
 		unsigned int n = target - u->nr_reqs, to_end = (unsigned int)b->size - u->next_idx;
+		unsigned int room = vh_chain_room(&c);
 
 		if (left == 0) {
 			rc = check_full(b);
 			break;
 		}
-		n = n < VH_CHUNK ? n : VH_CHUNK;
 		n = n < left ? n : left;
-		rc = take_chunk(&c, n < to_end ? n : to_end, left, &empty);
+		n = n < to_end ? n : to_end;
+		n = n < room ? n : room;
+		if (n == 0)
+			break;
+		rc = take(&c, n, left, &empty);
 	}
 	vh_chain_done(&c);
 	return rc == VH_CHAIN_FULL ? 0 : rc;
@@ -271,6 +290,56 @@ set_position(struct vh_ring *r, struct vh_pidx avail, struct vh_pidx used)
 	__atomic_store_n(&r->used_wrap, used.wrap, __ATOMIC_RELAXED);
 }
 
+/* Used descriptors of requests i..n-1 that take a slot each, from a position on, not beyond the ring's end. */
+static VH_ALWAYS_INLINE void
+store_run(const struct vh_bind *b, struct vh_pidx at, unsigned int i, unsigned int n)
+{
+	const struct vh_burst *u = &b->ring->burst;
+	struct vh_packed_desc __guest *to = &b->pdesc[at.idx];
+
+	if (u->read_only)
+		for (; i < n; i++, to++)
+			vh_guest_store_packed(to, 0, u->req[i].id, used_flags(at.wrap, 0));
+	else
+		for (; i < n; i++, to++)
+			vh_guest_store_packed(to, u->used_len[i], u->req[i].id, used_flags(at.wrap, u->used_len[i]));
+}
+
+/* All but the first of n requests that take a slot each. @return slots */
+static uint32_t
+store_singles(const struct vh_bind *b, struct vh_pidx at, unsigned int n)
+{
+	/* requests up to the ring's end */
+	unsigned int k = (unsigned int)b->size - at.idx;
+
+	k = n < k ? n : k;
+	vh_pidx_advance(&at, 1, b->size);
+	store_run(b, at, 1, k);
+	if (k < n) {
+		vh_pidx_advance(&at, k - 1, b->size);
+		store_run(b, at, k, n);
+	}
+	return n;
+}
+
+/* All but the first of n requests, or with `batch` none. @return slots of all n */
+static uint32_t
+store_chains(const struct vh_bind *b, struct vh_pidx at, unsigned int n, bool batch)
+{
+	const struct vh_burst *u = &b->ring->burst;
+	uint32_t slots = u->req[0].nr_slots;
+	unsigned int i;
+
+	vh_pidx_advance(&at, slots, b->size);
+	for (i = 1; i < n; i++) {
+		if (!batch)
+			store_used(b, at, u->req[i].id, u->read_only ? 0 : u->used_len[i]);
+		vh_pidx_advance(&at, u->req[i].nr_slots, b->size);
+		slots += u->req[i].nr_slots;
+	}
+	return slots;
+}
+
 void
 vh_packed_publish(const struct vh_bind *b, unsigned int n)
 {
@@ -279,17 +348,14 @@ vh_packed_publish(const struct vh_bind *b, unsigned int n)
 	const struct vh_pidx first = used_pos(r);
 	struct vh_pidx avail = avail_pos(r), used = first;
 	/* chains left out mean "completely used", which is true of chains without writable pieces */
-	bool batch = vh_bind_has(b, VH_B_IN_ORDER) && u->read_only;
-	uint32_t slots = u->req[0].nr_slots;
-	unsigned int i;
+	bool batch = vh_bind_has(b, VH_B_IN_ORDER) && u->read_only, singles = u->slots == u->nr_reqs;
+	uint32_t slots = n;
 
-	vh_pidx_advance(&used, u->req[0].nr_slots, b->size);
-	for (i = 1; i < n; i++) {
-		if (!batch)
-			store_used(b, used, u->req[i].id, u->read_only ? 0 : u->used_len[i]);
-		vh_pidx_advance(&used, u->req[i].nr_slots, b->size);
-		slots += u->req[i].nr_slots;
-	}
+	if (!singles)
+		slots = store_chains(b, first, n, batch);
+	else if (!batch)
+		slots = store_singles(b, first, n);
+	vh_pidx_advance(&used, slots, b->size);
 	vh_pidx_advance(&avail, slots, b->size);
 	set_position(r, avail, used);
 	/* the driver looks here first; pairs with its acquire load of the flags (ORDER-7, ORDER-10) */

@@ -10,6 +10,7 @@
 
 #include "packed.h"
 #include "split.h"
+#include "wide.h"
 
 struct vh_ring *
 vh_ring_create(int node)
@@ -162,6 +163,8 @@ vh_ring_start(const struct vh_bind *b, uint16_t avail, uint16_t used)
 	else
 		adopted = vh_split_adopt(b);
 	r->fault.code = VH_V_NONE;
+	/* 16-byte loads are atomic only where they are aligned */
+	r->wide = vh_wide_usable() && vh_guest_addr(b->desc) % sizeof(struct vh_split_desc) == 0;
 	__atomic_store_n(&r->broken, false, __ATOMIC_RELAXED);
 	vh_ring_begin(b);
 	return adopted;

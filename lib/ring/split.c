@@ -11,14 +11,6 @@
 
 #include "chain.h"
 
-static const struct vh_desc_form form = { .flags = 32, .id = 48 };
-
-/** Heads of a burst with their first descriptors, private. */
-struct chunk {
-	uint16_t head[VH_CHUNK];
-	struct vh_desc_words d[VH_CHUNK];
-};
-
 /** Notices that a chain comes back to a descriptor (Brent): without memory, long before the ring's size is counted. */
 struct loop_guard {
 	uint32_t steps, renew;
@@ -38,118 +30,126 @@ loops(struct loop_guard *g, uint32_t next, uint32_t nr)
 	return false;
 }
 
-/* Number of the entry behind d in its table. @return 0 or a violation */
-static int
-follow(const struct vh_chain *c, const struct vh_desc *d, const struct vh_table *t, struct loop_guard *g)
-{
-	if (d->next >= t->nr)
-		return vh_chain_violation(c->b, VH_V_DESC_NEXT, c->position, d->next, t->nr);
-	if (loops(g, d->next, t->nr))
-		return vh_chain_violation(c->b, VH_V_CHAIN_LOOP, c->position, g->steps, t->nr);
-	return 0;
-}
-
 /*
  * From the head d to the end of the chain. An INDIRECT descriptor is the last of the ring's part; the walk goes on in
  * its table. Behind a content fault only the structure is looked at, and a table not at all.
  */
-static int
-walk(struct vh_chain *c, uint16_t head, struct vh_desc d)
+static VH_ALWAYS_INLINE int
+walk(struct vh_chain *c, struct vh_build *p, uint16_t head, struct vh_desc d)
 {
-	struct vh_table ring = { .hva = (const uint8_t __guest *)c->b->desc, .nr = c->b->size }, table;
-	const struct vh_table *t = &ring;
+	struct vh_table t = { .hva = (const uint8_t __guest *)c->b->desc, .nr = c->b->size };
 	struct loop_guard g = { .mark = head, .renew = 1 };
 	struct vh_desc_words w;
+	bool in_table = false;
 
 	for (;;) {
-		int rc = vh_chain_count(c);
+		int rc = vh_chain_count(c, p);
 
-		if (rc != 0 || c->fault == VH_V_CHAIN_LEN)
+		if (vh_unlikely(rc != 0 || c->fault == VH_V_CHAIN_LEN))
 			return rc;
 		if ((d.flags & VH_DESC_INDIRECT) != 0) {
-			if (t == &table)
+			if (vh_unlikely(in_table))
 				return vh_chain_violation(c->b, VH_V_DESC_FLAGS, c->position, d.flags, 0);
-			rc = vh_chain_table(c, &d, &table);
-			t = &table;
+			rc = vh_chain_table(c, d, &t);
+			if (vh_unlikely(rc != 0 || c->fault != VH_V_NONE))
+				return rc;
+			in_table = true;
 			g = (struct loop_guard){ .mark = 0, .renew = 1 };
 			d.next = 0;
-			if (c->fault != VH_V_NONE)
-				return rc;
 		} else {
-			rc = vh_chain_add(c, &d);
+			rc = vh_chain_add(c, p, d);
 			if (rc != 0 || (d.flags & VH_DESC_NEXT) == 0)
 				return rc;
-			rc = follow(c, &d, t, &g);
+			if (vh_unlikely(d.next >= t.nr))
+				return vh_chain_violation(c->b, VH_V_DESC_NEXT, c->position, d.next, t.nr);
+			if (vh_unlikely(loops(&g, d.next, t.nr)))
+				return vh_chain_violation(c->b, VH_V_CHAIN_LOOP, c->position, g.steps, t.nr);
 		}
-		if (rc != 0)
-			return rc;
-		rc = vh_chain_entry(c, t, d.next, &w);
-		if (rc != 0)
+		rc = vh_chain_entry(c, &t, d.next, &w);
+		if (vh_unlikely(rc != 0))
 			return rc;
 		d = vh_desc_from_split(w);
 	}
 }
 
+/* A table, or a chain, of header and data with nothing odd about it. What fails here is looked at anew by the walk. */
+static VH_ALWAYS_INLINE bool
+take_two(struct vh_chain *c, uint16_t head, struct vh_desc d)
+{
+	const uint8_t __guest *table;
+	struct vh_desc e;
+
+	if ((d.flags & VH_DESC_INDIRECT) != 0) {
+		table = vh_chain_table_of_two(c, d);
+		if (table == NULL)
+			return false;
+		d = vh_desc_from_split(vh_guest_load_desc(table));
+		e = vh_desc_from_split(vh_guest_load_desc(table + sizeof(struct vh_split_desc)));
+		return (d.flags & VH_DESC_KIND) == (c->plain | VH_DESC_NEXT) && d.next == 1 &&
+			(e.flags & VH_DESC_KIND) == c->plain && vh_chain_take_two(c, d, e, head, 1, 3);
+	}
+	if ((d.flags & VH_DESC_KIND) != (c->plain | VH_DESC_NEXT) || d.next > c->b->mask)
+		return false;
+	e = vh_desc_from_split(vh_guest_load_desc(&c->b->desc[d.next]));
+	return (e.flags & VH_DESC_KIND) == c->plain && vh_chain_take_two(c, d, e, head, 1, 2);
+}
+
 static VH_NOINLINE int
 take_chain(struct vh_chain *c, uint16_t position, uint16_t head, struct vh_desc_words w)
 {
+	struct vh_build p VH_UNINIT;
 	int rc;
 
 	if (vh_chain_stalled(c->b, position))
 		return -EAGAIN;
-	vh_chain_open(c, position);
-	rc = walk(c, head, vh_desc_from_split(w));
-	return rc != 0 ? rc : vh_chain_close(c, head, 1);
+	if (vh_likely(take_two(c, head, vh_desc_from_split(w))))
+		return 0;
+	p = vh_chain_open(c, position);
+	rc = walk(c, &p, head, vh_desc_from_split(w));
+	if (vh_likely(rc == 0))
+		return vh_chain_close(c, &p, head, 1);
+	c->u->looked_at = p.looked;
+	return rc;
 }
 
-/* Everything of n heads that will be needed, before anything is decided. @return heads inside the ring */
-static unsigned int
-load_chunk(const struct vh_bind *b, uint16_t position, unsigned int n, struct chunk *k)
+/* Requests of one descriptor each behind one that was. @return how many of n were made */
+static VH_ALWAYS_INLINE unsigned int
+take_more(struct vh_chain *c, uint16_t position, unsigned int n)
 {
-	unsigned int i;
+	struct vh_wide w = vh_chain_wide(c, n, VH_DESC_KIND, c->plain);
+	unsigned int taken = vh_wide_split(&w, c->b->avail, position, c->b->desc, c->b->mask);
 
-	for (i = 0; i < n; i++)
-		k->head[i] = vh_guest_load16(&b->avail->ring[(uint16_t)(position + i) & b->mask]);
-	for (i = 0; i < n; i++) {
-		if (vh_unlikely(k->head[i] >= b->size))
-			return i;
-		k->d[i] = vh_guest_load_desc(&b->desc[k->head[i]]);
-	}
-	return n;
+	vh_chain_took(c, taken);
+	/* buffers in several regions, or chains: the rest of the burst goes one by one */
+	c->wide = taken > 0;
+	return taken;
 }
 
 /* Up to n requests from the position on. @return 0, or why the one at the new position was not taken */
-static int
-take_chunk(struct vh_chain *c, unsigned int n)
+static VH_ALWAYS_INLINE int
+take(struct vh_chain *c, unsigned int n)
 {
-	struct chunk k VH_UNINIT;
-	uint16_t position = c->u->next_idx;
-	unsigned int i = 0, good = load_chunk(c->b, position, n, &k);
-	bool tables = false;
-	int rc = 0;
+	struct vh_burst *u = c->u;
+	uint16_t position = u->next_idx, head = vh_guest_load16(&c->b->avail->ring[position & c->b->mask]);
+	unsigned int taken = 1;
+	struct vh_desc_words w;
+	struct vh_desc d;
+	int rc;
 
-	while (i < good) {
-		i = vh_chain_take_plain(c, k.d, k.head, i, good, form);
-		if (i == good)
-			break;
-		if (!tables) {
-			vh_chain_prefetch_tables(c, k.d + i, good - i, form);
-			tables = true;
-		}
-		if (vh_chain_take_table(c, k.d[i], k.head[i], form, true)) {
-			i++;
-			continue;
-		}
-		rc = take_chain(c, (uint16_t)(position + i), k.head[i], k.d[i]);
-		if (rc != 0)
-			break;
-		i++;
+	if (vh_unlikely(head >= c->b->size))
+		return vh_chain_violation(c->b, VH_V_DESC_INDEX, position, head, c->b->size);
+	w = vh_guest_load_desc(&c->b->desc[head]);
+	d = vh_desc_from_split(w);
+	if (vh_likely((d.flags & VH_DESC_KIND) == c->plain && vh_chain_take_one(c, (iova_t){ d.addr }, d.len, head))) {
+		if (n > 4 && c->wide)
+			taken += take_more(c, (uint16_t)(position + 1), n - 1);
+	} else {
+		rc = take_chain(c, position, head, w);
+		if (vh_unlikely(rc != 0))
+			return rc;
 	}
-	position = (uint16_t)(position + i);
-	c->u->next_idx = position;
-	if (rc == 0 && good < n)
-		rc = vh_chain_violation(c->b, VH_V_DESC_INDEX, position, k.head[i], c->b->size);
-	return rc;
+	u->next_idx = (uint16_t)(position + taken);
+	return 0;
 }
 
 /* The driver's index, once per burst, and whether it can be true (SPLIT-1, SPLIT-2). */
@@ -177,7 +177,7 @@ vh_split_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 {
 	struct vh_burst *u = &b->ring->burst;
 	unsigned int target = u->nr_reqs + want;
-	struct vh_chain c;
+	struct vh_chain c VH_UNINIT;
 	int rc = look(b);
 
 	if (rc != 0 || u->avail_idx == u->next_idx)
@@ -185,14 +185,31 @@ vh_split_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 	vh_chain_init(&c, b, dir);
 	while (rc == 0 && u->nr_reqs < target) {
 		unsigned int n = target - u->nr_reqs, left = vh_idx_distance(u->avail_idx, u->next_idx);
+		unsigned int room = vh_chain_room(&c);
 
 		n = n < left ? n : left;
+		n = n < room ? n : room;
 		if (n == 0)
 			break;
-		rc = take_chunk(&c, n < VH_CHUNK ? n : VH_CHUNK);
+		rc = take(&c, n);
 	}
 	vh_chain_done(&c);
 	return rc == VH_CHAIN_FULL ? 0 : rc;
+}
+
+/* Used elements of requests i..n-1 from a slot on, not beyond the ring's end. */
+static VH_ALWAYS_INLINE void
+store_run(const struct vh_bind *b, uint16_t slot, unsigned int i, unsigned int n)
+{
+	const struct vh_burst *u = &b->ring->burst;
+	struct vh_used_elem __guest *to = &b->used->ring[slot];
+
+	if (u->read_only)
+		for (; i < n; i++, to++)
+			vh_guest_store_used(to, u->req[i].id, 0);
+	else
+		for (; i < n; i++, to++)
+			vh_guest_store_used(to, u->req[i].id, u->used_len[i]);
 }
 
 void
@@ -200,16 +217,16 @@ vh_split_publish(const struct vh_bind *b, unsigned int n)
 {
 	struct vh_ring *r = b->ring;
 	const struct vh_burst *u = &r->burst;
-	uint16_t used = r->last_used;
-	unsigned int i;
+	uint16_t used = r->last_used, slot = used & b->mask;
+	unsigned int to_end = (unsigned int)b->size - slot, k = n < to_end ? n : to_end;
 
-	if (vh_bind_has(b, VH_B_IN_ORDER) && u->read_only)
+	if (vh_bind_has(b, VH_B_IN_ORDER) && u->read_only) {
 		/* elements left out mean "completely used", which is true of chains without writable pieces */
-		vh_guest_store_used(&b->used->ring[used & b->mask], u->req[n - 1].id, 0);
-	else
-		for (i = 0; i < n; i++)
-			vh_guest_store_used(&b->used->ring[(uint16_t)(used + i) & b->mask], u->req[i].id,
-				u->read_only ? 0 : u->used_len[i]);
+		vh_guest_store_used(&b->used->ring[slot], u->req[n - 1].id, 0);
+	} else {
+		store_run(b, slot, 0, k);
+		store_run(b, 0, k, n);
+	}
 	used = (uint16_t)(used + n);
 	__atomic_store_n(&r->last_used, used, __ATOMIC_RELAXED);
 	__atomic_store_n(&r->last_avail, (uint16_t)(r->last_avail + n), __ATOMIC_RELAXED);

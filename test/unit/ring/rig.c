@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <rte_vect.h>
+
 #define PAGE 4096u
 
 static uint32_t generations;
@@ -103,6 +105,8 @@ rig_ring(struct rig *g, uint16_t size, uint32_t flags, uint16_t base)
 		((struct vh_avail *)(uintptr_t)g->bind.avail)->idx = base;
 		g->bind.used->idx = base;
 	}
+	/* without EAL nothing is allowed; what is allowed is asked for at start */
+	rte_vect_set_max_simd_bitwidth(g->wide ? RTE_VECT_SIMD_256 : RTE_VECT_SIMD_128);
 	(void)vh_ring_start(&g->bind, base, base);
 }
 
@@ -114,6 +118,7 @@ rig_open(struct rig *g, uint16_t size, uint32_t flags)
 	vh_policy_defaults(&g->policy);
 	g->ring = aligned_alloc(VH_CACHE_LINE, sizeof(*g->ring));
 	memset(g->ring, 0, sizeof(*g->ring));
+	g->wide = true;
 	rig_ring(g, size, flags, (flags & VH_B_PACKED) != 0 ? 0x8000 : 0);
 }
 

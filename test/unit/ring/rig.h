@@ -43,6 +43,7 @@ struct rig {
 	struct vh_bind bind;
 	uint16_t size;
 	bool packed;
+	bool wide;             /* rig_ring: look at descriptors four at a time, where the processor can */
 	/* driver's side */
 	uint16_t avail_idx;    /* split: next index to publish */
 	struct vh_pidx at;     /* packed: next slot to fill */

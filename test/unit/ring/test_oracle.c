@@ -76,6 +76,7 @@ open_scene(struct scene *s)
 	s->dir = chance(40) ? VH_DIR_READ : chance(70) ? VH_DIR_WRITE : VH_DIR_BOTH;
 	s->honest = chance(30);
 	s->base = packed ? (uint16_t)(rnd(size) | (chance(50) ? 0x8000 : 0)) : (uint16_t)rnd(0x10000);
+	s->g.wide = chance(60);
 	rig_ring(&s->g, size, flags, s->base);
 	s->g.policy.max_pieces = chance(60) ? 256 : chance(50) ? 16 : 3;
 	s->g.policy.budget = chance(70) ? 4096 : chance(50) ? 256 : 10;
