@@ -5,8 +5,10 @@
  */
 #include "copy.h"
 
-/* Bytes left in the current segment, after stepping over used-up ones; 0 at the end. */
-static uint32_t
+#include <rte_mbuf.h>
+
+/* Bytes left in the current segment, at most len, after stepping over used-up ones; 0 at the end. */
+static VH_ALWAYS_INLINE uint32_t
 run(struct vh_cursor *c, uint32_t len)
 {
 	uint32_t n;
@@ -21,6 +23,32 @@ run(struct vh_cursor *c, uint32_t len)
 	return n < len ? n : len;
 }
 
+static VH_ALWAYS_INLINE uint32_t
+read_bytes(struct vh_cursor *c, uint8_t *dst, uint32_t len)
+{
+	uint32_t done = 0, n;
+
+	while (done < len && (n = run(c, len - done)) > 0) {
+		vh_guest_copy_in_fast(dst + done, c->seg->hva + c->off, n);
+		c->off += n;
+		done += n;
+	}
+	return done;
+}
+
+static VH_ALWAYS_INLINE uint32_t
+write_bytes(struct vh_cursor *c, const uint8_t *src, uint32_t len)
+{
+	uint32_t done = 0, n;
+
+	while (done < len && (n = run(c, len - done)) > 0) {
+		vh_guest_copy_out_fast(c->seg->hva + c->off, src + done, n);
+		c->off += n;
+		done += n;
+	}
+	return done;
+}
+
 void
 vh_cursor_skip(struct vh_cursor *c, uint32_t len)
 {
@@ -33,25 +61,31 @@ vh_cursor_skip(struct vh_cursor *c, uint32_t len)
 uint32_t
 vh_cursor_read(struct vh_cursor *c, void *dst, uint32_t len)
 {
-	uint32_t done = 0, n;
-
-	while (done < len && (n = run(c, len - done)) > 0) {
-		vh_guest_copy_in_fast((uint8_t *)dst + done, c->seg->hva + c->off, n);
-		c->off += n;
-		done += n;
-	}
-	return done;
+	return read_bytes(c, dst, len);
 }
 
 uint32_t
 vh_cursor_write(struct vh_cursor *c, const void *src, uint32_t len)
 {
-	uint32_t done = 0, n;
+	return write_bytes(c, src, len);
+}
 
-	while (done < len && (n = run(c, len - done)) > 0) {
-		vh_guest_copy_out_fast(c->seg->hva + c->off, (const uint8_t *)src + done, n);
-		c->off += n;
-		done += n;
-	}
-	return done;
+void
+vh_cursor_read_mbuf(struct vh_cursor *c, struct rte_mbuf *m)
+{
+	struct vh_cursor at = *c;
+
+	for (; m != NULL; m = m->next)
+		(void)read_bytes(&at, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	*c = at;
+}
+
+void
+vh_cursor_write_mbuf(struct vh_cursor *c, const struct rte_mbuf *m)
+{
+	struct vh_cursor at = *c;
+
+	for (; m != NULL; m = m->next)
+		(void)write_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+	*c = at;
 }

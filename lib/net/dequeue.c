@@ -112,9 +112,9 @@ offload(struct tx *t, const struct vh_net_hdr *h)
 static enum verdict
 serve_good(struct tx *t, const struct vh_req *q, uint32_t len)
 {
-	struct vh_cursor c = vh_cursor_begin(t->u, (unsigned int)(q - t->u->req), 1);
 	struct rte_mbuf *m = t->pkts[t->n];
 	struct vh_net_hdr h = { 0 };
+	struct vh_cursor c;
 	int rc = 0;
 
 	vh_mbuf_open(&t->form, m, (uint16_t)(len <= t->form.room ? len : 0));
@@ -122,12 +122,12 @@ serve_good(struct tx *t, const struct vh_req *q, uint32_t len)
 		rc = vh_mbuf_extend(t->b, m, t->pool, len);
 	if (vh_unlikely(rc != 0))
 		return rc == -ENOMEM ? KEPT : drop(t, VH_V_PKT_TOO_BIG, len, 0);
+	vh_cursor_begin(&c, t->u, (unsigned int)(q - t->u->req), 1);
 	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
 		(void)vh_cursor_read(&c, &h, t->hdr_len);
 	else
 		vh_cursor_skip(&c, t->hdr_len);
-	for (; m != NULL; m = m->next)
-		(void)vh_cursor_read(&c, rte_pktmbuf_mtod(m, void *), m->data_len);
+	vh_cursor_read_mbuf(&c, m);
 	if (vh_hdr_asks(&h))
 		return offload(t, &h);
 	t->n++;

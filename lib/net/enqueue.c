@@ -159,12 +159,11 @@ place(struct rx *x, struct placed *p)
 static void
 write_chain(const struct rx *x, const struct placed *p)
 {
-	struct vh_cursor c = vh_cursor_begin(x->u, x->used, p->nr);
-	const struct rte_mbuf *m;
+	struct vh_cursor c;
 
+	vh_cursor_begin(&c, x->u, x->used, p->nr);
 	(void)vh_cursor_write(&c, &p->hdr, x->hdr_len);
-	for (m = p->m; m != NULL; m = m->next)
-		(void)vh_cursor_write(&c, rte_pktmbuf_mtod(m, const void *), m->data_len);
+	vh_cursor_write_mbuf(&c, p->m);
 }
 
 /* The header the application asks for. @return VH_OBSERVE: deliver it */

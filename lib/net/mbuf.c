@@ -54,45 +54,42 @@ shrink(struct rte_mbuf *m)
 	m->pkt_len = 0;
 }
 
-/* Append n fresh mbufs, room bytes each, for left bytes. @return the last */
+/* Append n raw mbufs for left bytes. @return the last */
 static struct rte_mbuf *
-link_up(struct rte_mbuf *head, struct rte_mbuf *last, struct rte_mbuf **more, uint32_t n, uint32_t room, uint32_t left)
+link_up(const struct vh_mbuf_form *f, struct rte_mbuf *last, struct rte_mbuf **more, uint32_t n, uint32_t left)
 {
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
-		more[i]->data_len = (uint16_t)(left < room ? left : room);
+		vh_mbuf_open(f, more[i], (uint16_t)(left < f->room ? left : f->room));
 		left -= more[i]->data_len;
 		last->next = more[i];
 		last = more[i];
 	}
-	head->nb_segs = (uint16_t)(head->nb_segs + n);
 	return last;
 }
 
 static int
 extend_chain(struct rte_mbuf *m, struct rte_mempool *pool, uint32_t len)
 {
-	/* all mbufs of a pool have the same room */
-	const uint32_t room = rte_pktmbuf_tailroom(m);
+	const struct vh_mbuf_form f = vh_mbuf_form(m);
 	struct rte_mbuf *more[BULK] VH_UNINIT, *last = m;
-	uint32_t left = len - room, want;
+	uint32_t left = len - f.room, want, n;
 
 	/* a pool that could not hold the frame if it were full would stall the ring for ever */
-	if (room == 0 || left / room + 2 > pool->populated_size)
+	if (f.room == 0 || left / f.room + 2 > pool->populated_size)
 		return -E2BIG;
-	m->data_len = (uint16_t)room;
+	m->data_len = (uint16_t)f.room;
 	m->pkt_len = len;
-	for (want = (left + room - 1) / room; want > 0;) {
-		uint32_t n = want < BULK ? want : BULK;
-
-		if (rte_pktmbuf_alloc_bulk(pool, more, n) != 0) {
+	for (want = (left + f.room - 1) / f.room; want > 0; want -= n) {
+		n = want < BULK ? want : BULK;
+		if (rte_mempool_get_bulk(pool, (void **)more, n) != 0) {
 			shrink(m);
 			return -ENOMEM;
 		}
-		last = link_up(m, last, more, n, room, left);
-		left -= n * room < left ? n * room : left;
-		want -= n;
+		last = link_up(&f, last, more, n, left);
+		m->nb_segs = (uint16_t)(m->nb_segs + n);
+		left -= want > n ? n * f.room : left;
 	}
 	return 0;
 }
