@@ -238,7 +238,7 @@ send_with_header(struct rig *g, const struct netq_hdr *h)
 static void
 bad_tunnel(struct rig *g)
 {
-	const struct netq_hdr h = { .gso_type = 0x20 | VH_NET_GSO_TCPV4, .flags = 1, .gso_size = 1000, .csum_start = 34 };
+	const struct netq_hdr h = { .gso_type = 0x21, .flags = 1, .gso_size = 1000, .csum_start = 34 };
 
 	send_with_header(g, &h);
 }

@@ -127,7 +127,9 @@ test_header_1_1_4096(void **state)
 		one = rig_alloc(&g, 1);
 		rest = rig_alloc(&g, 4096);
 		last = g.region[1] + RIG_SIZE1 - 1;
-		struct drv_buf b[3] = { { rig_gpa(&g, one), 1 }, { RIG_GPA1 + RIG_SIZE1 - 1, 1 }, { rig_gpa(&g, rest), 4096 } };
+		struct drv_buf b[3] = {
+			{ rig_gpa(&g, one), 1 }, { RIG_GPA1 + RIG_SIZE1 - 1, 1 }, { rig_gpa(&g, rest), 4096 },
+		};
 
 		offer(&g, b, 3, DRV_DIRECT);
 		assert_int_equal(deliver(&g, 1500, 3), 1);
