@@ -134,7 +134,8 @@ static VH_COLD enum vh_decision
 report(const struct rx *x, int code, uint64_t observed, uint64_t limit)
 {
 	struct vh_fault f = {
-		.code = (enum vh_violation)code, .position = x->b->ring->last_avail, .observed = observed, .limit = limit,
+		.code = (enum vh_violation)code, .position = x->b->ring->last_avail,
+		.observed = observed, .limit = limit,
 	};
 
 	return vh_queue_violation(x->b, &f);
