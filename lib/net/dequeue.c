@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "copy.h"
 #include "count.h"
@@ -21,8 +22,8 @@
 #include "rarp.h"
 #include "ring.h"
 
-/* Bytes of a request from which on it pays to prefetch the first line of each. */
-#define PREFETCH_FROM 256u
+/* Requests ahead whose first lines are prefetched: a long copy keeps the core from looking further by itself. */
+#define AHEAD 2
 
 /** One burst between fetch and publish. */
 struct tx {
@@ -69,6 +70,17 @@ is_plain(const struct tx *t, const struct vh_req *q, struct plain *p)
 	}
 	p->data = s[1].hva;
 	return q->nr_segs == 2 && s->len == t->hdr_len;
+}
+
+/* What the request AHEAD of q will touch, and the mbuf it will get: both its lines are written. */
+static VH_ALWAYS_INLINE void
+look_ahead(const struct tx *t, const struct vh_req *q, const struct vh_req *end, struct rte_mbuf *const *m)
+{
+	if (q + AHEAD >= end)
+		return;
+	rte_prefetch0(m[AHEAD]);
+	rte_mbuf_prefetch_part2(m[AHEAD]);
+	vh_guest_prefetch(t->u->seg[q[AHEAD].seg % VH_BURST_SEGS].hva);
 }
 
 /* @return KEPT if the ring is to be left */
@@ -158,8 +170,9 @@ serve_plain(struct tx *t, unsigned int i)
 	struct plain p;
 
 	for (; q < end && is_plain(t, q, &p); q++) {
-		struct rte_mbuf *m = *pkts++;
+		struct rte_mbuf *m = *pkts;
 
+		look_ahead(t, q, end, pkts++);
 		vh_mbuf_open(&t->form, m, (uint16_t)p.len);
 		vh_guest_copy_in_fast(rte_pktmbuf_mtod(m, void *), p.data, p.len);
 	}
@@ -178,6 +191,7 @@ serve_offload(struct tx *t, unsigned int i, enum verdict *v)
 		struct rte_mbuf *m = t->pkts[t->n];
 		struct vh_net_hdr h;
 
+		look_ahead(t, q, end, &t->pkts[t->n]);
 		/* num_buffers says nothing here (NET-7) */
 		vh_guest_copy_in(&h, p.hdr, 10);
 		vh_mbuf_open(&t->form, m, (uint16_t)p.len);
@@ -216,15 +230,11 @@ serve_all(struct tx *t)
 static unsigned int
 serve_burst(struct tx *t)
 {
-	unsigned int i, n = t->u->nr_reqs;
+	unsigned int n = t->u->nr_reqs;
 	uint32_t max;
 
 	if (vh_unlikely(rte_mempool_get_bulk(t->pool, (void **)t->pkts, n) != 0))
 		return 0;
-	/* short frames are loaded soon enough by the copies themselves */
-	if (t->u->req[0].len > PREFETCH_FROM)
-		for (i = 0; i < t->u->nr_segs; i++)
-			vh_guest_prefetch(t->u->seg[i].hva);
 	t->n = 0;
 	t->nr_fresh = n;
 	t->form = vh_mbuf_form(t->pkts[0]);
