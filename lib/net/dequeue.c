@@ -60,7 +60,7 @@ is_plain(const struct tx *t, const struct vh_req *q, struct plain *p)
 	const struct vh_seg *s = &t->u->seg[q->seg];
 
 	p->len = q->len - t->hdr_len;
-	/* wraps to a huge number if the request is too short (NET-1), as a faulty one is: its s is not to be looked at */
+	/* wraps to a huge number if the request is too short (NET-1), as a faulty one is: s is not looked at */
 	if (vh_unlikely(p->len - (uint32_t)VH_MIN_FRAME >= t->room))
 		return false;
 	p->hdr = s->hva;

@@ -222,7 +222,8 @@ plain_place(const struct rx *x, const struct vh_req *q, const struct rte_mbuf *m
 static void
 serve_plain(struct rx *x)
 {
-	const struct vh_net_hdr hdr = { .num_buffers = vh_cpu_to_le16(1) };
+	/* num_buffers is the last field, little-endian */
+	static const uint8_t hdr[sizeof(struct vh_net_hdr)] = { [SHORT_HDR] = 1 };
 	const struct vh_req *q = &x->u->req[x->used], *end = &x->u->req[x->u->nr_reqs];
 	struct rte_mbuf **pkts = x->pkts + x->done, **last = x->pkts + x->count;
 	uint32_t *used_len = &x->u->used_len[x->used];
@@ -234,9 +235,9 @@ serve_plain(struct rx *x)
 		if (vh_unlikely(to == NULL))
 			break;
 		if (vh_likely(x->hdr_len == sizeof(hdr)))
-			vh_guest_copy_out(head, &hdr, sizeof(hdr));
+			vh_guest_copy_out(head, hdr, sizeof(hdr));
 		else
-			vh_guest_copy_out(head, &hdr, SHORT_HDR);
+			vh_guest_copy_out(head, hdr, SHORT_HDR);
 		vh_guest_copy_out_fast(to, rte_pktmbuf_mtod(m, const void *), m->data_len);
 		*used_len++ = x->hdr_len + m->data_len;
 	}

@@ -7,9 +7,7 @@
 #ifndef VH_MBUF_H
 #define VH_MBUF_H
 
-#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <rte_mbuf.h>
 
@@ -17,23 +15,17 @@
 
 /** What an mbuf is when it leaves its pool; all mbufs of a pool are alike. */
 struct vh_mbuf_form {
-	uint64_t rearm; /* data_off, refcnt 1, nb_segs 1, no port */
-	uint32_t room;  /* bytes behind the headroom */
+	uint16_t headroom;
+	uint32_t room; /* bytes behind it */
 };
 
 /** @param m  any mbuf of the pool, raw or fresh */
-static inline struct vh_mbuf_form
+static VH_ALWAYS_INLINE struct vh_mbuf_form
 vh_mbuf_form(const struct rte_mbuf *m)
 {
-	const uint16_t headroom = RTE_PKTMBUF_HEADROOM;
-	struct rte_mbuf like = {
-		.data_off = m->buf_len < headroom ? m->buf_len : headroom,
-		.refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID,
-	};
-	struct vh_mbuf_form f = { .room = (uint32_t)m->buf_len - like.data_off };
+	const uint16_t headroom = m->buf_len < RTE_PKTMBUF_HEADROOM ? m->buf_len : RTE_PKTMBUF_HEADROOM;
 
-	memcpy(&f.rearm, (const uint8_t *)&like + offsetof(struct rte_mbuf, rearm_data), sizeof(f.rearm));
-	return f;
+	return (struct vh_mbuf_form){ .headroom = headroom, .room = (uint32_t)m->buf_len - headroom };
 }
 
 /**
@@ -43,7 +35,9 @@ vh_mbuf_form(const struct rte_mbuf *m)
 static VH_ALWAYS_INLINE void
 vh_mbuf_open(const struct vh_mbuf_form *f, struct rte_mbuf *m, uint16_t len)
 {
-	memcpy((uint8_t *)m + offsetof(struct rte_mbuf, rearm_data), &f->rearm, sizeof(f->rearm));
+	m->data_off = f->headroom;
+	m->nb_segs = 1;
+	m->port = RTE_MBUF_PORT_INVALID;
 	m->ol_flags &= RTE_MBUF_F_EXTERNAL;
 	m->packet_type = 0;
 	m->pkt_len = len;
