@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Guest transmit: what is wrong with one chain costs that chain and is counted by its name, the rest of the burst
- * arrives in the same call. Attacks A140..A143, A147, A161, A162, A268.
+ * arrives in the same call. Attacks A140..A143, A147, A161, A162.
  */
 #include "rig.h"
 
@@ -440,82 +440,6 @@ test_scattered_header(void **state)
 	}
 }
 
-static unsigned int
-take_mbufs(struct rte_mbuf **m, unsigned int leave)
-{
-	unsigned int n = RIG_MBUFS - leave;
-
-	assert_int_equal(rte_pktmbuf_alloc_bulk(rig_pool(), m, n), 0);
-	return n;
-}
-
-/* NET-6: no mbufs, or too few for one frame: nothing is consumed, nothing is counted. */
-static void
-test_pool_empty(void **state)
-{
-	static struct rte_mbuf *hold[RIG_MBUFS];
-	struct rte_mbuf *pkts[4];
-	unsigned int n;
-	struct rig g;
-
-	rig_open(&g, &(struct rig_cfg){ 0 });
-	rig_send(&g, 60, 1);
-	rig_send(&g, 9000, 2);
-	rig_send(&g, 60, 3);
-	n = take_mbufs(hold, 2);
-	assert_int_equal(rig_dequeue(&g, pkts, 4), 0);
-	assert_int_equal(rig_sent(&g), 0);
-	rte_pktmbuf_free_bulk(hold, n);
-	/* three for the burst, one of the four more that the second frame wants */
-	n = take_mbufs(hold, 4);
-	assert_int_equal(rig_dequeue(&g, pkts, 4), 1);
-	rig_is_frame(pkts[0], 60, 1);
-	free_all(pkts, 1);
-	assert_int_equal(rig_sent(&g), 1);
-	rte_pktmbuf_free_bulk(hold, n);
-	assert_int_equal(rig_dequeue(&g, pkts, 4), 2);
-	rig_is_frame(pkts[0], 9000, 2);
-	rig_is_frame(pkts[1], 60, 3);
-	free_all(pkts, 2);
-	rig_counted(&g, VH_V_NONE, 0);
-	rig_close(&g);
-}
-
-/* A268, NET-31: the announcement takes a place of the caller's array, never one behind it. */
-static void
-test_announcement(void **state)
-{
-	struct rte_mbuf *const none = (struct rte_mbuf *)(uintptr_t)8;
-	struct rte_mbuf *pkts[4];
-	uint16_t count;
-	struct rig g;
-
-	for (count = 0; count < 4; count++) {
-		unsigned int i, frames = count < 2 ? 0 : count - 1u;
-
-		rig_open(&g, &(struct rig_cfg){ .flags = RTE_VHOST_USER_NET_STATS_ENABLE });
-		for (i = 0; i < 3; i++)
-			rig_send(&g, 100, i);
-		for (i = 0; i < 4; i++)
-			pkts[i] = none;
-		g.dev->rarp.mac = 0x060504030202;
-		g.dev->rarp.armed = 1;
-		assert_int_equal(rig_dequeue(&g, pkts, count), count);
-		for (i = count; i < 4; i++)
-			assert_ptr_equal(pkts[i], none);
-		assert_int_equal(rig_sent(&g), frames);
-		assert_int_equal(g.dev->rarp.armed, count == 0);
-		if (count > 0)
-			assert_int_equal(pkts[0]->pkt_len, 64);
-		for (i = 0; i < frames; i++)
-			rig_is_frame(pkts[i + 1], 100, i);
-		assert_int_equal(g.dev->queue[RIG_TX]->ring->stats[VH_STAT_GOOD_PACKETS], count);
-		assert_int_equal(g.dev->queue[RIG_TX]->ring->stats[VH_STAT_BROADCAST], count > 0);
-		free_all(pkts, count);
-		rig_close(&g);
-	}
-}
-
 /* One interrupt per burst, also for a burst that was dropped; at most 32 frames per call. */
 static void
 test_notification(void **state)
@@ -559,8 +483,6 @@ main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_unmapped),
 		cmocka_unit_test(test_scattered_header),
-		cmocka_unit_test(test_pool_empty),
-		cmocka_unit_test(test_announcement),
 		cmocka_unit_test(test_notification),
 	};
 

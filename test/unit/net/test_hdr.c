@@ -389,7 +389,8 @@ test_sums(void **state)
 			uint32_t len = (off * 131) % 700, there = off >= f.len ? 0 : f.len - off;
 
 			there = there < len ? there : len;
-			assert_int_equal(rte_be_to_cpu_16(vh_csum_sum(m, off, len)), frame_sum(f.bytes + off, there, 0));
+			assert_int_equal(rte_be_to_cpu_16(vh_csum_sum(m, off, len)),
+				frame_sum(f.bytes + off, there, 0));
 		}
 		rte_pktmbuf_free(m);
 	}
