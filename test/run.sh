@@ -28,7 +28,7 @@ GCC=$WORK/gcc CLANG=$WORK/clang ASAN=$WORK/asan TSAN=$WORK/tsan IMAGE=$WORK/gues
 HUGE_MIB=1536
 
 trap 'hugepages_restore; services_restore' EXIT
-trap 'exit 1' INT TERM HUP
+trap 'step_abort; exit 1' INT TERM HUP
 
 # short or long: the number for this form
 form() {
@@ -62,9 +62,9 @@ build_all() {
     run step 'build gcc' 900 bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$GCC"
     run step 'build clang' 900 env CC=clang bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$CLANG"
     run step 'build address,undefined sanitizer' 900 bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$ASAN" \
-        --buildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined
+        --buildtype=debugoptimized -Dapps=false -Db_lundef=false -Db_sanitize=address,undefined
     run step 'build thread sanitizer' 900 bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$TSAN" \
-        --buildtype=debugoptimized -Db_lundef=false -Db_sanitize=thread
+        --buildtype=debugoptimized -Dapps=false -Db_lundef=false -Db_sanitize=thread
 }
 
 unit_tests() {

@@ -37,6 +37,7 @@ fetch_kernel() {
 make_initrd() {
     local root
     root=$(mktemp -d)
+    trap 'rm -rf "$root"' EXIT
     mkdir -p "$root/bin" "$root/modules"
     cp /bin/busybox "$root/bin/busybox"
     cp "$folder"/modules/*.ko "$root/modules/"
@@ -47,6 +48,7 @@ make_initrd() {
     (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$folder/initrd.gz.new"
     mv "$folder/initrd.gz.new" "$folder/initrd.gz"
     rm -rf "$root"
+    trap - EXIT
 }
 
 [ -s "$folder/vmlinuz" ] || fetch_kernel

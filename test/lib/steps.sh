@@ -6,6 +6,7 @@ HV_PASSED=0
 HV_FAILED=0
 HV_FAILED_NAMES=()
 HV_STEP_LOG=
+HV_CHILD=
 
 # step_run NAME SECONDS COMMAND...: run one command into its log; the status is the command's.
 step_run() {
@@ -15,7 +16,18 @@ step_run() {
     HV_STEP_LOG=$HV_LOGS/$(printf '%02d' $((number + 1)))-${name//[^A-Za-z0-9_.-]/-}.log
     HV_STEP_BEGIN=$SECONDS
     printf '%-44s ' "$name"
-    timeout --kill-after=30 "$limit" "$@" >"$HV_STEP_LOG" 2>&1 </dev/null
+    # In the background: a signal to this script then reaches its trap at once.
+    timeout --kill-after=30 "$limit" "$@" >"$HV_STEP_LOG" 2>&1 </dev/null &
+    HV_CHILD=$!
+    wait "$HV_CHILD"
+}
+
+# End the step that runs, for the trap of a signal.
+step_abort() {
+    [ -n "$HV_CHILD" ] || return 0
+    kill -TERM "$HV_CHILD" 2>/dev/null
+    wait "$HV_CHILD" 2>/dev/null
+    return 0
 }
 
 # step_done NAME PASSED FAILED STATUS LIMIT: add to the totals, print the line and, of a failure, the log's end.
