@@ -69,7 +69,9 @@ vh_chain_init(struct vh_chain *c, const struct vh_bind *b, enum vh_dir dir)
 	c->b = b;
 	c->u = &b->ring->burst;
 	vh_xlat_begin(&c->x, b->map, r->region_hint, r->hint_generation);
-	c->tables = c->x;
+	/* field by field: the whole would be loaded from stores of its halves */
+	c->tables.map = c->x.map;
+	c->tables.last = c->x.last;
 	c->protect = dir == VH_DIR_READ ? NULL : b->protect;
 	c->dir = dir;
 	c->plain = dir == VH_DIR_READ ? 0 : dir == VH_DIR_WRITE ? VH_DESC_WRITE : 0xffff;
