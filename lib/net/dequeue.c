@@ -36,6 +36,7 @@ struct tx {
 	uint32_t room;          /* frames of the common shape have 14 to 13 + room bytes */
 	unsigned int n;
 	unsigned int nr_fresh;
+	int rc;                 /* of the fetch */
 };
 
 /* Outcome of one request. */
@@ -246,43 +247,44 @@ serve_burst(struct tx *t)
 	return n;
 }
 
-/* @return frames stored */
+/* @return requests handed back */
 static unsigned int
-serve_ring(const struct vh_bind *b, struct rte_mempool *pool, struct rte_mbuf **pkts, unsigned int count)
+serve_ring(struct tx *t, unsigned int count)
 {
-	struct tx t = { .b = b, .u = &b->ring->burst, .pool = pool, .pkts = pkts, .hdr_len = b->hdr_len };
-	unsigned int n;
-	int rc;
+	unsigned int n = 0;
 
-	vh_ring_begin(b);
-	rc = vh_ring_fetch(b, count, VH_DIR_READ);
-	if (vh_likely(t.u->nr_reqs != 0)) {
-		n = serve_burst(&t);
-		vh_ring_publish(b, n);
-		if (vh_likely(n != 0))
-			vh_queue_call(b);
+	vh_ring_begin(t->b);
+	t->rc = vh_ring_fetch(t->b, count, VH_DIR_READ);
+	if (vh_likely(t->u->nr_reqs != 0)) {
+		n = serve_burst(t);
+		vh_ring_publish(t->b, n);
 	}
-	/* what the fetch met behind the requests; a head it met before is not reported again */
-	if (vh_unlikely(rc != 0 && b->ring->fault.code != VH_V_NONE))
-		(void)vh_queue_violation(b, &b->ring->fault);
-	return t.n;
+	return n;
 }
 
 uint16_t
 vh_net_dequeue(const struct vh_bind *b, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t count)
 {
-	unsigned int n = 0;
+	struct tx t = { .b = b, .u = &b->ring->burst, .pool = pool, .pkts = pkts, .hdr_len = b->hdr_len };
+	unsigned int first = 0, handed_back = 0;
 
 	if (count > VH_BURST_PKTS)
 		count = VH_BURST_PKTS;
 	/* an announcement takes a place of the caller's array (NET-31) */
 	if (vh_unlikely(vh_rarp_is_armed(b->rarp)) && count != 0) {
 		pkts[0] = vh_rarp_make(b->rarp, pool);
-		n = pkts[0] != NULL;
+		first = pkts[0] != NULL;
+		t.pkts += first;
 	}
-	if (vh_likely(count > n))
-		n += serve_ring(b, pool, pkts + n, count - n);
-	if (vh_bind_has(b, VH_B_STATS) && n != 0)
-		vh_count_packets(b->ring, pkts, n);
-	return (uint16_t)n;
+	if (vh_likely(count > first))
+		handed_back = serve_ring(&t, count - first);
+	/* before the call: its fence waits for the stores, and nothing is done meanwhile */
+	if (vh_bind_has(b, VH_B_STATS))
+		vh_count_packets(b->ring, pkts, first + t.n);
+	if (vh_likely(handed_back != 0))
+		vh_queue_call(b);
+	/* what the fetch met behind the requests; a head it met before is not reported again */
+	if (vh_unlikely(t.rc != 0 && b->ring->fault.code != VH_V_NONE))
+		(void)vh_queue_violation(b, &b->ring->fault);
+	return (uint16_t)(first + t.n);
 }
