@@ -201,45 +201,47 @@ serve(struct rx *x)
 	return true;
 }
 
-/*
- * Place for packet m in request q if both have the common shape: nothing asked for, one segment; one piece, or the
- * header's and one more.
- * @return where the data goes, NULL: another shape
- */
-static VH_ALWAYS_INLINE uint8_t __guest *
-plain_place(const struct rx *x, const struct vh_req *q, const struct rte_mbuf *m)
+/* Header of a packet that nothing is asked for: all zero but num_buffers, the last field, little-endian (H37). */
+static VH_ALWAYS_INLINE void
+write_plain_hdr(uint8_t __guest *to, uint32_t hdr_len)
 {
-	const struct vh_seg *s = &x->u->seg[q->seg];
+	static const uint8_t hdr[sizeof(struct vh_net_hdr)] = { [SHORT_HDR] = 1 };
 
-	if (vh_unlikely(m->nb_segs != 1 || vh_hdr_asked(m) || q->len < x->hdr_len + m->data_len))
-		return NULL;
-	if (vh_likely(q->nr_segs == 1))
-		return s->hva + x->hdr_len;
-	return q->nr_segs == 2 && s->len == x->hdr_len ? s[1].hva : NULL;
+	if (vh_likely(hdr_len == sizeof(hdr)))
+		vh_guest_copy_out(to, hdr, sizeof(hdr));
+	else
+		vh_guest_copy_out(to, hdr, SHORT_HDR);
 }
 
-/* Packets of the common shape that find their buffers fetched; the header is all zero but num_buffers (H37). */
+/*
+ * Packets of the common shape that find their buffers fetched: nothing asked for, one segment; one piece, or the
+ * header's and one more.
+ */
 static void
 serve_plain(struct rx *x)
 {
-	/* num_buffers is the last field, little-endian */
-	static const uint8_t hdr[sizeof(struct vh_net_hdr)] = { [SHORT_HDR] = 1 };
+	const uint32_t hdr_len = x->hdr_len;
 	const struct vh_req *q = &x->u->req[x->used], *end = &x->u->req[x->u->nr_reqs];
 	struct rte_mbuf **pkts = x->pkts + x->done, **last = x->pkts + x->count;
 	uint32_t *used_len = &x->u->used_len[x->used];
+	const struct vh_seg *seg = x->u->seg;
 
 	for (; q < end && pkts < last; q++, pkts++) {
+		const struct vh_seg *s = &seg[q->seg];
 		const struct rte_mbuf *m = *pkts;
-		uint8_t __guest *to = plain_place(x, q, m), *head = x->u->seg[q->seg].hva;
+		const uint32_t len = m->data_len;
+		uint8_t __guest *to = s->hva + hdr_len;
 
-		if (vh_unlikely(to == NULL))
+		if (vh_unlikely(m->nb_segs != 1 || vh_hdr_asked(m) || q->len < hdr_len + len))
 			break;
-		if (vh_likely(x->hdr_len == sizeof(hdr)))
-			vh_guest_copy_out(head, hdr, sizeof(hdr));
-		else
-			vh_guest_copy_out(head, hdr, SHORT_HDR);
-		vh_guest_copy_out_fast(to, rte_pktmbuf_mtod(m, const void *), m->data_len);
-		*used_len++ = x->hdr_len + m->data_len;
+		if (vh_unlikely(q->nr_segs != 1)) {
+			if (q->nr_segs != 2 || s->len != hdr_len)
+				break;
+			to = s[1].hva;
+		}
+		write_plain_hdr(s->hva, hdr_len);
+		vh_guest_copy_out_fast(to, rte_pktmbuf_mtod(m, const void *), len);
+		*used_len++ = hdr_len + len;
 	}
 	x->used = (unsigned int)(q - x->u->req);
 	x->done = (unsigned int)(pkts - x->pkts);
