@@ -190,6 +190,7 @@ vh_chain_table_odd(struct vh_chain *c, struct vh_desc d, struct vh_table *t)
 		return violation(c, VH_V_ADDR_WRAP, d.addr, d.len);
 	if (c->fault != VH_V_NONE)
 		return 0;
+	vh_chain_tables(c);
 	if (vh_xlat_piece(&c->tables, t->addr, d.len, &p) != 0)
 		return stall(c, VH_V_BAD_ADDR, d.addr, 0);
 	t->hva = p.len == d.len ? p.hva : NULL;

@@ -30,6 +30,7 @@ struct vh_chain {
 	const struct vh_bind *b;
 	struct vh_burst *u;
 	struct vh_xlat x;      /* buffers */
+	const struct vh_region *first; /* x.last when the fetch began */
 	struct vh_xlat tables; /* indirect tables often lie in another region than buffers */
 	const struct vh_protect *protect; /* NULL if no piece is written */
 	enum vh_dir dir;
@@ -69,9 +70,9 @@ vh_chain_init(struct vh_chain *c, const struct vh_bind *b, enum vh_dir dir)
 	c->b = b;
 	c->u = &b->ring->burst;
 	vh_xlat_begin(&c->x, b->map, r->region_hint, r->hint_generation);
-	/* field by field: the whole would be loaded from stores of its halves */
-	c->tables.map = c->x.map;
-	c->tables.last = c->x.last;
+	/* tables: the first chain sees to them */
+	c->tables.map = NULL;
+	c->first = c->x.last;
 	c->protect = dir == VH_DIR_READ ? NULL : b->protect;
 	c->dir = dir;
 	c->plain = dir == VH_DIR_READ ? 0 : dir == VH_DIR_WRITE ? VH_DESC_WRITE : 0xffff;
@@ -87,6 +88,8 @@ vh_chain_done(const struct vh_chain *c)
 {
 	struct vh_ring *r = c->b->ring;
 
+	if (c->x.last == c->first && r->hint_generation == c->x.map->generation)
+		return;
 	r->region_hint = vh_xlat_hint(&c->x);
 	r->hint_generation = c->x.map->generation;
 }
@@ -117,6 +120,16 @@ vh_chain_stalled(const struct vh_bind *b, uint16_t position)
 /** Fill r->fault and return the code. */
 int vh_chain_violation(const struct vh_bind *b, enum vh_violation code, uint16_t position, uint64_t observed,
 		uint64_t limit);
+
+/* Before a table is translated. Field by field: the whole would be loaded from stores of its halves. */
+static VH_ALWAYS_INLINE void
+vh_chain_tables(struct vh_chain *c)
+{
+	if (c->tables.map != NULL)
+		return;
+	c->tables.map = c->x.map;
+	c->tables.last = c->x.last;
+}
 
 /** A request of 16 bytes by two stores. */
 static VH_ALWAYS_INLINE void
@@ -343,6 +356,7 @@ struct vh_table {
 static VH_ALWAYS_INLINE bool
 vh_chain_find_table(struct vh_chain *c, struct vh_table *t, uint64_t len)
 {
+	vh_chain_tables(c);
 	if (vh_unlikely(!vh_region_holds(c->tables.last, t->addr, len)) && !vh_xlat_seek(&c->tables, t->addr, len))
 		return false;
 	t->hva = c->tables.last->hva + (t->addr.v - c->tables.last->gpa);
@@ -383,6 +397,7 @@ vh_chain_table_of_two(struct vh_chain *c, struct vh_desc head)
 	if (head.len != 2 * sizeof(struct vh_split_desc) || (head.flags & VH_DESC_NEXT) != 0 ||
 			!vh_bind_has(c->b, VH_B_INDIRECT) || c->b->size < 2)
 		return NULL;
+	vh_chain_tables(c);
 	if (vh_unlikely(!vh_region_holds(c->tables.last, addr, head.len)) &&
 			!vh_xlat_seek(&c->tables, addr, head.len))
 		return NULL;

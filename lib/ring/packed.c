@@ -167,11 +167,11 @@ take_chain(struct vh_chain *c, struct vh_desc_words w, struct span *s)
 }
 
 /*
- * Requests of one descriptor each behind one that was, from a run of n slots that does not pass the ring's end.
+ * Requests of one descriptor each from a run of n slots that does not pass the ring's end.
  * @return how many were made
  */
 static VH_ALWAYS_INLINE unsigned int
-take_more(struct vh_chain *c, struct vh_pidx at, unsigned int n)
+take_wide(struct vh_chain *c, struct vh_pidx at, unsigned int n)
 {
 	/* available, of the right direction, neither NEXT nor INDIRECT */
 	struct vh_wide w = vh_chain_wide(c, n, AVAIL_USED | VH_DESC_KIND, (uint16_t)(avail_bits(at.wrap) | c->plain));
@@ -196,24 +196,28 @@ take(struct vh_chain *c, unsigned int n, uint32_t left, bool *empty)
 	struct vh_pidx at = { .idx = u->next_idx, .wrap = u->next_wrap };
 	struct vh_desc_words w = vh_guest_load_packed(&c->b->pdesc[at.idx]);
 	struct vh_desc d = vh_desc_from_packed(w);
+	bool plain = (d.flags & VH_DESC_KIND) == c->plain;
 	struct span s VH_UNINIT;
 	int rc;
 
-	if (vh_unlikely(!is_avail(d.flags, at.wrap))) {
+	s.n = 0;
+	if (!is_avail(d.flags, at.wrap)) {
 		*empty = true;
 		return 0;
 	}
-	if (vh_likely((d.flags & VH_DESC_KIND) == c->plain &&
-			vh_chain_take_one(c, (iova_t){ d.addr }, d.len, d.next))) {
-		s.n = 1;
-		if (n > 4 && c->wide)
-			s.n += take_more(c, (struct vh_pidx){ (uint16_t)(at.idx + 1), at.wrap }, n - 1);
-	} else {
-		s.idx = at.idx;
-		s.left = left;
-		rc = take_chain(c, w, &s);
-		if (vh_unlikely(rc != 0))
-			return rc;
+	/* this look only says that it is worth while: it looks for itself */
+	if (vh_likely(plain && n >= 4 && c->wide))
+		s.n = take_wide(c, at, n);
+	if (s.n == 0) {
+		if (vh_likely(plain && vh_chain_take_one(c, (iova_t){ d.addr }, d.len, d.next))) {
+			s.n = 1;
+		} else {
+			s.idx = at.idx;
+			s.left = left;
+			rc = take_chain(c, w, &s);
+			if (vh_unlikely(rc != 0))
+				return rc;
+		}
 	}
 	vh_pidx_advance(&at, s.n, c->b->size);
 	u->next_idx = at.idx;

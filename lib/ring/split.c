@@ -112,12 +112,12 @@ take_chain(struct vh_chain *c, uint16_t position, uint16_t head, struct vh_desc_
 	return rc;
 }
 
-/* Requests of one descriptor each behind one that was. @return how many of n were made */
+/* Requests of one descriptor each. @return how many of n were made */
 static VH_ALWAYS_INLINE unsigned int
-take_more(struct vh_chain *c, uint16_t position, unsigned int n)
+take_wide(struct vh_chain *c, unsigned int n)
 {
 	struct vh_wide w = vh_chain_wide(c, n, VH_DESC_KIND, c->plain);
-	unsigned int taken = vh_wide_split(&w, c->b->avail, position, c->b->desc, c->b->mask);
+	unsigned int taken = vh_wide_split(&w, c->b->avail, c->u->next_idx, c->b->desc, c->b->mask);
 
 	vh_chain_took(c, taken);
 	/* buffers in several regions, or chains: the rest of the burst goes one by one */
@@ -125,31 +125,38 @@ take_more(struct vh_chain *c, uint16_t position, unsigned int n)
 	return taken;
 }
 
-/* Up to n requests from the position on. @return 0, or why the one at the new position was not taken */
+/* The request at the position. @return 0, or why it was not taken */
 static VH_ALWAYS_INLINE int
-take(struct vh_chain *c, unsigned int n)
+take_next(struct vh_chain *c)
 {
-	struct vh_burst *u = c->u;
-	uint16_t position = u->next_idx, head = vh_guest_load16(&c->b->avail->ring[position & c->b->mask]);
-	unsigned int taken = 1;
+	uint16_t position = c->u->next_idx, head = vh_guest_load16(&c->b->avail->ring[position & c->b->mask]);
 	struct vh_desc_words w;
 	struct vh_desc d;
-	int rc;
 
 	if (vh_unlikely(head >= c->b->size))
 		return vh_chain_violation(c->b, VH_V_DESC_INDEX, position, head, c->b->size);
 	w = vh_guest_load_desc(&c->b->desc[head]);
 	d = vh_desc_from_split(w);
-	if (vh_likely((d.flags & VH_DESC_KIND) == c->plain && vh_chain_take_one(c, (iova_t){ d.addr }, d.len, head))) {
-		if (n > 4 && c->wide)
-			taken += take_more(c, (uint16_t)(position + 1), n - 1);
-	} else {
-		rc = take_chain(c, position, head, w);
-		if (vh_unlikely(rc != 0))
-			return rc;
+	if (vh_likely((d.flags & VH_DESC_KIND) == c->plain && vh_chain_take_one(c, (iova_t){ d.addr }, d.len, head)))
+		return 0;
+	return take_chain(c, position, head, w);
+}
+
+/* Up to n requests from the position on. @return 0, or why the one at the new position was not taken */
+static VH_ALWAYS_INLINE int
+take(struct vh_chain *c, unsigned int n)
+{
+	unsigned int taken = 0;
+	int rc = 0;
+
+	if (n >= 4 && c->wide)
+		taken = take_wide(c, n);
+	if (taken == 0) {
+		rc = take_next(c);
+		taken = rc == 0;
 	}
-	u->next_idx = (uint16_t)(position + taken);
-	return 0;
+	c->u->next_idx = (uint16_t)(c->u->next_idx + taken);
+	return rc;
 }
 
 /* The driver's index, once per burst, and whether it can be true (SPLIT-1, SPLIT-2). */
