@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "res.h"
+
 #ifdef __CHECKER__
 #define VH_BITWISE __attribute__((bitwise))
 #define VH_FORCE_LE __attribute__((force))
@@ -27,37 +29,37 @@ typedef uint64_t VH_BITWISE le64_t;
 #define VH_SWAP_LE(bits, x) __builtin_bswap##bits(x)
 #endif
 
-static inline uint16_t
+static VH_ALWAYS_INLINE uint16_t
 vh_le16_to_cpu(le16_t x)
 {
 	return VH_SWAP_LE(16, (VH_FORCE_LE uint16_t)x);
 }
 
-static inline uint32_t
+static VH_ALWAYS_INLINE uint32_t
 vh_le32_to_cpu(le32_t x)
 {
 	return VH_SWAP_LE(32, (VH_FORCE_LE uint32_t)x);
 }
 
-static inline uint64_t
+static VH_ALWAYS_INLINE uint64_t
 vh_le64_to_cpu(le64_t x)
 {
 	return VH_SWAP_LE(64, (VH_FORCE_LE uint64_t)x);
 }
 
-static inline le16_t
+static VH_ALWAYS_INLINE le16_t
 vh_cpu_to_le16(uint16_t x)
 {
 	return (VH_FORCE_LE le16_t)VH_SWAP_LE(16, x);
 }
 
-static inline le32_t
+static VH_ALWAYS_INLINE le32_t
 vh_cpu_to_le32(uint32_t x)
 {
 	return (VH_FORCE_LE le32_t)VH_SWAP_LE(32, x);
 }
 
-static inline le64_t
+static VH_ALWAYS_INLINE le64_t
 vh_cpu_to_le64(uint64_t x)
 {
 	return (VH_FORCE_LE le64_t)VH_SWAP_LE(64, x);

@@ -125,38 +125,36 @@ take_wide(struct vh_chain *c, unsigned int n)
 	return taken;
 }
 
-/* The request at the position. @return 0, or why it was not taken */
+/* Up to n requests from the position on. @return 0, or why the one at the position was not taken */
 static VH_ALWAYS_INLINE int
-take_next(struct vh_chain *c)
+take(struct vh_chain *c, unsigned int n)
 {
-	uint16_t position = c->u->next_idx, head = vh_guest_load16(&c->b->avail->ring[position & c->b->mask]);
+	struct vh_burst *u = c->u;
+	uint16_t position = u->next_idx, head = vh_guest_load16(&c->b->avail->ring[position & c->b->mask]);
 	struct vh_desc_words w;
+	unsigned int taken = 0;
 	struct vh_desc d;
 
 	if (vh_unlikely(head >= c->b->size))
 		return vh_chain_violation(c->b, VH_V_DESC_INDEX, position, head, c->b->size);
 	w = vh_guest_load_desc(&c->b->desc[head]);
 	d = vh_desc_from_split(w);
-	if (vh_likely((d.flags & VH_DESC_KIND) == c->plain && vh_chain_take_one(c, (iova_t){ d.addr }, d.len, head)))
-		return 0;
-	return take_chain(c, position, head, w);
-}
-
-/* Up to n requests from the position on. @return 0, or why the one at the new position was not taken */
-static VH_ALWAYS_INLINE int
-take(struct vh_chain *c, unsigned int n)
-{
-	unsigned int taken = 0;
-	int rc = 0;
-
-	if (n >= 4 && c->wide)
-		taken = take_wide(c, n);
-	if (taken == 0) {
-		rc = take_next(c);
-		taken = rc == 0;
+	if ((d.flags & VH_DESC_KIND) == c->plain) {
+		/* this look only says that it is worth while: it looks for itself */
+		if (n >= 4 && c->wide)
+			taken = take_wide(c, n);
+		if (taken == 0)
+			taken = vh_chain_take_one(c, (iova_t){ d.addr }, d.len, head);
 	}
-	c->u->next_idx = (uint16_t)(c->u->next_idx + taken);
-	return rc;
+	if (taken == 0) {
+		int rc = take_chain(c, position, head, w);
+
+		if (vh_unlikely(rc != 0))
+			return rc;
+		taken = 1;
+	}
+	u->next_idx = (uint16_t)(position + taken);
+	return 0;
 }
 
 /* The driver's index, once per burst, and whether it can be true (SPLIT-1, SPLIT-2). */
