@@ -192,6 +192,44 @@ test_tx_max(void **state)
 	rig_close(&g);
 }
 
+static void
+bad_for_one_mbuf(struct rig *g)
+{
+	rig_send(g, RIG_ROOM + 1, 9);
+}
+
+static void
+bad_for_16_bits(struct rig *g)
+{
+	rig_send(g, 65589, 9);
+}
+
+/* An application that wants one buffer gets one or nothing (api.md 4.3). */
+static void
+test_one_buffer(void **state)
+{
+	struct rig_cfg cfg = { .flags = RTE_VHOST_USER_LINEARBUF_SUPPORT };
+	struct rte_mbuf *pkts[4];
+	struct rig g;
+
+	bad_in_the_middle(cfg, bad_for_one_mbuf, VH_V_PKT_TOO_BIG);
+	cfg.flags |= RTE_VHOST_USER_EXTBUF_SUPPORT;
+	bad_in_the_middle(cfg, bad_for_16_bits, VH_V_PKT_TOO_BIG);
+	rig_open(&g, &cfg);
+	rig_send(&g, RIG_ROOM, 1);
+	rig_send(&g, RIG_ROOM + 1, 2);
+	rig_send(&g, 65000, 3);
+	assert_int_equal(rig_dequeue(&g, pkts, 4), 3);
+	rig_is_frame(pkts[0], RIG_ROOM, 1);
+	rig_is_frame(pkts[1], RIG_ROOM + 1, 2);
+	rig_is_frame(pkts[2], 65000, 3);
+	assert_int_equal(pkts[1]->nb_segs | pkts[2]->nb_segs, 1);
+	assert_true(RTE_MBUF_HAS_EXTBUF(pkts[1]) && RTE_MBUF_HAS_EXTBUF(pkts[2]) && !RTE_MBUF_HAS_EXTBUF(pkts[0]));
+	free_all(pkts, 3);
+	rig_counted(&g, VH_V_NONE, 0);
+	rig_close(&g);
+}
+
 /* A147; nothing is written into the piece */
 static void
 bad_direction(struct rig *g)
@@ -476,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_too_big),
 		cmocka_unit_test(test_tx_max),
+		cmocka_unit_test(test_one_buffer),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_gso),
 		cmocka_unit_test(test_observed),

@@ -277,12 +277,14 @@ test_tiny_buffers(void **state)
 	rig_counted(&g, VH_V_RX_REFUSED, 1);
 	assert_int_equal(taken(&g, done, 1024), 0);
 	assert_true(is_untouched(p, 400));
-	/* 254 bytes take 255 pieces */
+	/* 256 bytes would take 257 pieces, 254 take 255 */
+	assert_int_equal(deliver(&g, 256, 1), 0);
+	rig_counted(&g, VH_V_RX_REFUSED, 2);
 	assert_int_equal(deliver(&g, 254, 1), 1);
 	assert_int_equal(taken(&g, done, 1024), 128);
 	assert_int_equal(done[0].len, 12);
 	assert_int_equal(done[127].len, 2);
-	rig_counted(&g, VH_V_RX_REFUSED, 1);
+	rig_counted(&g, VH_V_RX_REFUSED, 2);
 	rig_close(&g);
 }
 
@@ -440,6 +442,7 @@ test_rx_meta(void **state)
 {
 	static const char *const options[] = { NULL, "violation.rx_meta=observe", "violation.rx_meta=stop" };
 	static const uint16_t delivered[] = { 3, 3, 1 }, arrived[] = { 2, 3, 1 };
+	static const uint16_t bytes[] = { 300, 2154, 100 };
 	struct rte_mbuf *pkts[3];
 	struct drv_done done[4];
 	unsigned int i;
@@ -456,6 +459,7 @@ test_rx_meta(void **state)
 		assert_int_equal(taken(&g, done, 4), arrived[i]);
 		assert_int_equal(p[2000 + 1], i == 1 ? VH_NET_GSO_TCPV4 : i == 0 ? 0 : 0xee);
 		assert_int_equal(g.dev->queue[RIG_RX]->ring->stats[VH_STAT_GOOD_PACKETS], arrived[i]);
+		assert_int_equal(g.dev->queue[RIG_RX]->ring->stats[VH_STAT_GOOD_BYTES], bytes[i]);
 		rig_counted(&g, VH_V_RX_META, 1);
 		rte_pktmbuf_free_bulk(pkts, 3);
 		rig_close(&g);

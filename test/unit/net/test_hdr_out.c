@@ -245,6 +245,8 @@ hostile(uint32_t len, uint16_t l2, uint16_t l3, uint8_t l4, uint64_t ol_flags)
 		assert_memory_equal(rte_pktmbuf_mtod(m, void *), f.bytes, len);
 	}
 	assert_true(v == VH_V_NONE || v == VH_V_RX_META);
+	if (v == VH_V_NONE)
+		assert_true((uint32_t)m->l2_len + m->l3_len <= len);
 	rte_pktmbuf_free(m);
 }
 
@@ -262,10 +264,31 @@ test_hostile_lengths(void **state)
 			for (l4 = 0; l4 < 256; l4 += 17)
 				hostile(len, f.l2, f.l3, (uint8_t)l4, flags_of(true));
 			hostile(len, f.l2, f.l3, f.l4, flags_of(false) | (f.v6 ? 0 : RTE_MBUF_F_TX_IP_CKSUM));
+			hostile(len, f.l2, f.l3, f.l4, RTE_MBUF_F_TX_IP_CKSUM);
 		}
 		for (l2 = 0; l2 < 128; l2++)
 			for (l3 = 0; l3 < 512; l3 += 1 + l3 / 80)
 				hostile(f.len, (uint16_t)l2, (uint16_t)l3, f.l4, flags_of(l3 & 1));
+	}
+}
+
+/* IP says more bytes than there are, or fewer than its own header: all that are there count. */
+static void
+test_ip_length_lies(void **state)
+{
+	static const uint8_t lie[] = { 0xff, 0x00 };
+	struct vh_net_hdr h;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		f = (struct frame){ .proto = IPPROTO_UDP, .v6 = i & 1, .payload = 333 };
+		frame_build(&f);
+		memset(f.bytes + f.l2 + (f.v6 ? 4 : 2), lie[i / 2], 2);
+		m = packet(flags_of(false), 0);
+		assert_int_equal(convert(0, m, &h), VH_V_NONE);
+		assert_true(frame_good(&f));
+		rte_pktmbuf_free(m);
 	}
 }
 
@@ -362,6 +385,7 @@ main(void)
 		cmocka_unit_test_teardown(test_ip_checksum, nothing_leaked),
 		cmocka_unit_test_teardown(test_segmentation, nothing_leaked),
 		cmocka_unit_test_teardown(test_hostile_lengths, nothing_leaked),
+		cmocka_unit_test_teardown(test_ip_length_lies, nothing_leaked),
 		cmocka_unit_test_teardown(test_contradictions, nothing_leaked),
 	};
 
