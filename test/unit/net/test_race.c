@@ -88,7 +88,7 @@ vandal(void *arg)
 		const struct frame *frames[] = { &a->v4, &a->v6, &a->udp }, *f = frames[rnd(a, 3)];
 		struct netq_hdr h = some_hdr(a, f);
 		uint32_t len = f->len < t->len - a->hdr_len ? f->len : t->len - a->hdr_len;
-		uint32_t from = rnd(a, 3) == 0 ? rnd(a, 60) : 0;
+		uint32_t from = rnd(a, 3) == 0 ? rnd(a, 40) : 0;
 
 		store(t->at, (const uint8_t *)&h, a->hdr_len);
 		store(t->at + a->hdr_len + from, f->bytes + from, (len < 200 ? len : 200) - from);
