@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A driver that rewrites headers and frames while they are copied. What comes out may be torn, but it must be one thing:
- * whatever the flags of an mbuf say has to be true of the bytes in that mbuf, and nothing outside of the buffers changes.
- * Covers dequeue.c, enqueue.c, hdr.c. Usage: test_race [milliseconds per style]
+ * A driver that rewrites headers and frames while they are copied. What comes out may be torn, but it must be one
+ * thing: whatever the flags of an mbuf say has to be true of the bytes in that mbuf, and nothing outside of the
+ * buffers changes. Covers dequeue.c, enqueue.c, hdr.c. Usage: test_race [milliseconds per style]
  */
 #include "rig.h"
 
