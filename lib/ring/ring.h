@@ -35,9 +35,10 @@ void vh_ring_free(struct vh_ring *r);
  */
 void vh_ring_begin(const struct vh_bind *b);
 /**
- * Append up to `want` more requests to the ring's burst, in ring order. Does not consume them: publish does. Every byte
- * of the ring is read once per burst; the split available index too, so what the driver adds meanwhile waits for the
- * next burst (SPLIT-2).
+ * Append up to `want` more requests to the ring's burst, in ring order. Does not consume them: publish does. Of what a
+ * request is made of every field is read once (RING-1); a look by a short way that does not end in a request is
+ * forgotten whole. The split available index is read once per burst, so what the driver adds meanwhile waits for the
+ * next one (SPLIT-2).
  *
  * What happens to a chain that is not in order:
  *  - structure broken (index, flags, loop, table length, address wrap; on VH_DIR_WRITE a readable piece, a writable
