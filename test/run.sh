@@ -62,9 +62,9 @@ build_all() {
     run step 'build gcc' 900 bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$GCC"
     run step 'build clang' 900 env CC=clang bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$CLANG"
     run step 'build address,undefined sanitizer' 900 bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$ASAN" \
-        --buildtype=debugoptimized -Dapps=false -Db_lundef=false -Db_sanitize=address,undefined
+        --debug --optimization=1 -Dapps=false -Db_lundef=false -Db_sanitize=address,undefined
     run step 'build thread sanitizer' 900 bash -c '. "$0"; build_in "$@"' "$HERE/lib/setup.sh" "$TSAN" \
-        --buildtype=debugoptimized -Dapps=false -Db_lundef=false -Db_sanitize=thread
+        --debug --optimization=1 -Dapps=false -Db_lundef=false -Db_sanitize=thread
 }
 
 unit_tests() {

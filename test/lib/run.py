@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -12,6 +13,8 @@ import traceback
 
 from process import Failure, Library
 from testpmd import hugepages_usable
+
+SANITIZER_LINE = re.compile(r'.*(runtime error: |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer)')
 
 
 def parser(description):
@@ -96,10 +99,7 @@ class Run:
         reports = len(self.library.sanitizer_reports())
         try:
             note = function(self, *args)
-            new = self.library.sanitizer_reports()[reports:]
-            if new:
-                with open(new[0]) as report:
-                    raise Failure('sanitizer report %s:\n%s' % (new[0], report.read()[:4000]))
+            self._assert_no_report(self.library.sanitizer_reports()[reports:])
         except Exception as error:  # any fault of a check is its failure, the next one still runs
             self.failed += 1
             print('FAIL %s (%.1f s)' % (name, time.monotonic() - begin))
@@ -107,6 +107,8 @@ class Run:
                 print('     ' + str(error).replace('\n', '\n     '))
             else:
                 traceback.print_exc(file=sys.stdout)
+            for report in self.library.sanitizer_reports()[reports:]:
+                print('     see ' + report)
         else:
             self.passed += 1
             print('ok   %s (%.1f s)%s' % (name, time.monotonic() - begin,
@@ -114,6 +116,15 @@ class Run:
         finally:
             self._end()
             sys.stdout.flush()
+
+    def _assert_no_report(self, files):
+        for name in files:
+            with open(name) as report:
+                raise Failure('sanitizer report:\n' + report.read()[:4000])
+        for program in self.programs:
+            found = SANITIZER_LINE.search(program.text)
+            if found:
+                raise Failure('%s: %s' % (program.name, program.text[found.start():][:4000]))
 
     def end_programs(self):
         for program in reversed(self.programs):
