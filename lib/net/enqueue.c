@@ -86,6 +86,9 @@ collect(struct rx *x, struct placed *p)
 	for (n = x->used;; n++) {
 		const struct vh_req *q = &x->u->req[n];
 
+		/* no piece may follow, so no request */
+		if (pieces == x->b->policy->max_pieces)
+			return VH_V_RX_REFUSED;
 		if (n == x->u->nr_reqs && !more(x, guess(x, left, q)))
 			return -ENOBUFS;
 		/* NET-24 */
@@ -163,7 +166,7 @@ write_chain(const struct rx *x, const struct placed *p)
 	struct vh_cursor c;
 
 	vh_cursor_begin(&c, x->u, x->used, p->nr);
-	(void)vh_cursor_write(&c, &p->hdr, x->hdr_len);
+	(void)vh_cursor_write(&c, &p->hdr, RTE_MIN(x->hdr_len, sizeof(p->hdr)));
 	vh_cursor_write_mbuf(&c, p->m);
 }
 

@@ -77,7 +77,7 @@ extend_chain(struct rte_mbuf *m, struct rte_mempool *pool, uint32_t len)
 	uint32_t left = len - f.room, want, n;
 
 	/* a pool that could not hold the frame if it were full would stall the ring for ever */
-	if (f.room == 0 || left / f.room + 2 > pool->populated_size)
+	if (f.room == 0 || (left + f.room - 1) / f.room + 1 > pool->populated_size)
 		return -E2BIG;
 	m->data_len = (uint16_t)f.room;
 	m->pkt_len = len;

@@ -288,6 +288,30 @@ test_tiny_buffers(void **state)
 	rig_close(&g);
 }
 
+/* As many requests as one burst can hold, one piece each: 1500 bytes would take more pieces than a packet may have. */
+static void
+test_tiny_one_piece(void **state)
+{
+	struct drv_done done[512];
+	uint8_t *p;
+	struct rig g;
+
+	rig_open(&g, &(struct rig_cfg){ .size = 512, .features = VH_F_NET_MRG_RXBUF });
+	(void)offer_buffers(&g, 1, 12);
+	p = offer_buffers(&g, 500, 1);
+	assert_int_equal(deliver(&g, 1500, 1), 0);
+	rig_counted(&g, VH_V_RX_REFUSED, 1);
+	assert_int_equal(taken(&g, done, 512), 0);
+	assert_true(is_untouched(p, 500));
+	/* 255 bytes do fit the 256 pieces */
+	assert_int_equal(deliver(&g, 255, 1), 1);
+	assert_int_equal(taken(&g, done, 512), 256);
+	assert_int_equal(done[0].len, 12);
+	assert_int_equal(done[255].len, 1);
+	rig_counted(&g, VH_V_RX_REFUSED, 1);
+	rig_close(&g);
+}
+
 /* Not enough buffers now: nothing is consumed, nothing is wrong. */
 static void
 test_ring_short(void **state)
@@ -526,6 +550,7 @@ main(void)
 		cmocka_unit_test(test_four_small),
 		cmocka_unit_test(test_rx_buf),
 		cmocka_unit_test(test_tiny_buffers),
+		cmocka_unit_test(test_tiny_one_piece),
 		cmocka_unit_test(test_ring_short),
 		cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_bad_buffers),

@@ -114,9 +114,9 @@ test_small_pool(void **state)
 
 	assert_non_null(p);
 	m = rte_pktmbuf_alloc(p);
-	assert_int_equal(vh_mbuf_extend(&b, m, p, 8 * 256), -E2BIG);
+	assert_int_equal(vh_mbuf_extend(&b, m, p, 7 * 256 + 1), -E2BIG);
 	assert_empty(m);
-	assert_int_equal(vh_mbuf_extend(&b, m, p, 7 * 256 - 1), 0);
+	assert_int_equal(vh_mbuf_extend(&b, m, p, 7 * 256), 0);
 	assert_int_equal(m->nb_segs, 7);
 	rte_pktmbuf_free(m);
 	assert_int_equal(rte_mempool_avail_count(p), 7);
