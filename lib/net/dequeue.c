@@ -137,7 +137,7 @@ serve_good(struct tx *t, const struct vh_req *q, uint32_t len)
 		return rc == -ENOMEM ? KEPT : drop(t, VH_V_PKT_TOO_BIG, len, 0);
 	vh_cursor_begin(&c, t->u, (unsigned int)(q - t->u->req), 1);
 	if (vh_bind_has(t->b, VH_B_TX_OFFLOAD))
-		(void)vh_cursor_read(&c, &h, RTE_MIN(t->hdr_len, sizeof(h)));
+		(void)vh_cursor_read(&c, &h, RTE_MIN(t->hdr_len, (uint32_t)sizeof(h)));
 	else
 		vh_cursor_skip(&c, t->hdr_len);
 	vh_cursor_read_mbuf(&c, m);

@@ -166,7 +166,7 @@ write_chain(const struct rx *x, const struct placed *p)
 	struct vh_cursor c;
 
 	vh_cursor_begin(&c, x->u, x->used, p->nr);
-	(void)vh_cursor_write(&c, &p->hdr, RTE_MIN(x->hdr_len, sizeof(p->hdr)));
+	(void)vh_cursor_write(&c, &p->hdr, RTE_MIN(x->hdr_len, (uint32_t)sizeof(p->hdr)));
 	vh_cursor_write_mbuf(&c, p->m);
 }
 
