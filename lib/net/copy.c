@@ -23,30 +23,28 @@ run(struct vh_cursor *c, uint32_t len)
 	return n < len ? n : len;
 }
 
-static VH_ALWAYS_INLINE uint32_t
+static VH_ALWAYS_INLINE void
 read_bytes(struct vh_cursor *c, uint8_t *dst, uint32_t len)
 {
-	uint32_t done = 0, n;
+	uint32_t n;
 
-	while (done < len && (n = run(c, len - done)) > 0) {
-		vh_guest_copy_in_fast(dst + done, c->seg->hva + c->off, n);
+	for (; len > 0 && (n = run(c, len)) > 0; len -= n) {
+		vh_guest_copy_in_fast(dst, c->seg->hva + c->off, n);
 		c->off += n;
-		done += n;
+		dst += n;
 	}
-	return done;
 }
 
-static VH_ALWAYS_INLINE uint32_t
+static VH_ALWAYS_INLINE void
 write_bytes(struct vh_cursor *c, const uint8_t *src, uint32_t len)
 {
-	uint32_t done = 0, n;
+	uint32_t n;
 
-	while (done < len && (n = run(c, len - done)) > 0) {
-		vh_guest_copy_out_fast(c->seg->hva + c->off, src + done, n);
+	for (; len > 0 && (n = run(c, len)) > 0; len -= n) {
+		vh_guest_copy_out_fast(c->seg->hva + c->off, src, n);
 		c->off += n;
-		done += n;
+		src += n;
 	}
-	return done;
 }
 
 void
@@ -58,16 +56,29 @@ vh_cursor_skip(struct vh_cursor *c, uint32_t len)
 		c->off += n;
 }
 
+/* for headers: never as long as one step of a fast copy */
 uint32_t
 vh_cursor_read(struct vh_cursor *c, void *dst, uint32_t len)
 {
-	return read_bytes(c, dst, len);
+	uint32_t done = 0, n;
+
+	for (; done < len && (n = run(c, len - done)) > 0; done += n) {
+		vh_guest_copy_in((uint8_t *)dst + done, c->seg->hva + c->off, n);
+		c->off += n;
+	}
+	return done;
 }
 
 uint32_t
 vh_cursor_write(struct vh_cursor *c, const void *src, uint32_t len)
 {
-	return write_bytes(c, src, len);
+	uint32_t done = 0, n;
+
+	for (; done < len && (n = run(c, len - done)) > 0; done += n) {
+		vh_guest_copy_out(c->seg->hva + c->off, (const uint8_t *)src + done, n);
+		c->off += n;
+	}
+	return done;
 }
 
 void
@@ -76,7 +87,7 @@ vh_cursor_read_mbuf(struct vh_cursor *c, struct rte_mbuf *m)
 	struct vh_cursor at = *c;
 
 	for (; m != NULL; m = m->next)
-		(void)read_bytes(&at, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+		read_bytes(&at, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 	*c = at;
 }
 
@@ -86,6 +97,6 @@ vh_cursor_write_mbuf(struct vh_cursor *c, const struct rte_mbuf *m)
 	struct vh_cursor at = *c;
 
 	for (; m != NULL; m = m->next)
-		(void)write_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+		write_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 	*c = at;
 }
