@@ -9,10 +9,9 @@
 #ifndef VH_GUEST_H
 #define VH_GUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#include <rte_memcpy.h>
 
 #include "le.h"
 #include "res.h"
@@ -197,30 +196,38 @@ vh_guest_copy_out(void __guest *dst, const void *src, size_t len)
 }
 
 /*
- * Short copies in steps of 16 bytes, the last step overlapping the one before: nothing is touched outside of
- * [0, len). Bytes of the overlap are moved twice, which for payload means nothing (RING-10).
+ * Short copies in steps of 32 bytes, the last step overlapping the one before: nothing is touched outside of
+ * [0, len), len >= 32. Bytes of the overlap are moved twice, which for payload means nothing (RING-10).
  */
 static VH_ALWAYS_INLINE void
 vh_copy_steps(uint8_t *to, const uint8_t *from, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i + 16 < len; i += 16)
+	for (i = 0; i + 32 < len; i += 32) {
 		__builtin_memcpy(to + i, from + i, 16);
+		__builtin_memcpy(to + i + 16, from + i + 16, 16);
+	}
+	__builtin_memcpy(to + len - 32, from + len - 32, 16);
 	__builtin_memcpy(to + len - 16, from + len - 16, 16);
 }
 
 /** Up to this many bytes the steps beat a call. */
 #define VH_COPY_SHORT 256
 
+/** Any length; payload only, by the two below. [to, to + len) and [from, from + len) do not overlap. */
+void vh_copy_long(void *to, const void *from, size_t len);
+/** Says whether 32-byte vectors may be used; any thread, at any time. */
+void vh_copy_prefer_wide(bool usable);
+
 /** vh_guest_copy_in() for payload: the size is not known, but often small. */
 static VH_ALWAYS_INLINE void
 vh_guest_copy_in_fast(void *dst, const void __guest *src, size_t len)
 {
-	if (vh_likely(len >= 16 && len <= VH_COPY_SHORT))
+	if (vh_likely(len >= 32 && len <= VH_COPY_SHORT))
 		vh_copy_steps(dst, (VH_GUEST_FORCE const uint8_t *)src, len);
 	else
-		rte_memcpy(dst, (VH_GUEST_FORCE const void *)src, len);
+		vh_copy_long(dst, (VH_GUEST_FORCE const void *)src, len);
 	vh_guest_barrier();
 }
 
@@ -228,10 +235,10 @@ vh_guest_copy_in_fast(void *dst, const void __guest *src, size_t len)
 static VH_ALWAYS_INLINE void
 vh_guest_copy_out_fast(void __guest *dst, const void *src, size_t len)
 {
-	if (vh_likely(len >= 16 && len <= VH_COPY_SHORT))
+	if (vh_likely(len >= 32 && len <= VH_COPY_SHORT))
 		vh_copy_steps((VH_GUEST_FORCE uint8_t *)dst, src, len);
 	else
-		rte_memcpy((VH_GUEST_FORCE void *)dst, src, len);
+		vh_copy_long((VH_GUEST_FORCE void *)dst, src, len);
 	vh_guest_barrier();
 }
 

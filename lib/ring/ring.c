@@ -155,7 +155,7 @@ bool
 vh_ring_start(const struct vh_bind *b, uint16_t avail, uint16_t used)
 {
 	struct vh_ring *r = b->ring;
-	bool packed = vh_bind_has(b, VH_B_PACKED), adopted = false;
+	bool packed = vh_bind_has(b, VH_B_PACKED), adopted = false, wide = vh_wide_usable();
 
 	vh_ring_set_positions(r, packed, avail, used);
 	if (packed)
@@ -163,8 +163,9 @@ vh_ring_start(const struct vh_bind *b, uint16_t avail, uint16_t used)
 	else
 		adopted = vh_split_adopt(b);
 	r->fault.code = VH_V_NONE;
+	vh_copy_prefer_wide(wide);
 	/* 16-byte loads are atomic only where they are aligned */
-	r->wide = vh_wide_usable() && vh_guest_addr(b->desc) % sizeof(struct vh_split_desc) == 0;
+	r->wide = wide && vh_guest_addr(b->desc) % sizeof(struct vh_split_desc) == 0;
 	__atomic_store_n(&r->broken, false, __ATOMIC_RELAXED);
 	vh_ring_begin(b);
 	return adopted;
