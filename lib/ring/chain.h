@@ -174,6 +174,93 @@ vh_chain_host(struct vh_chain *c, iova_t addr, uint32_t len)
 	return vh_unlikely(vh_chain_in_ring(c->protect, hva, len)) ? NULL : hva;
 }
 
+/* ---- the only request of a burst ---- */
+
+/**
+ * What a burst of one request is looked up in: the region that the last burst ended with. A switch that polls a quiet
+ * port spends most of a call on getting ready; this gets nothing ready.
+ */
+struct vh_single {
+	const struct vh_region *region;
+	const struct vh_protect *protect; /* NULL if no piece is written */
+	uint16_t plain;                   /* as in struct vh_chain */
+};
+
+/** @return false: a matter for the general way. So is all that is not in order below, with nothing done */
+static VH_ALWAYS_INLINE bool
+vh_single_begin(struct vh_single *s, const struct vh_bind *b, enum vh_dir dir)
+{
+	const struct vh_ring *r = b->ring;
+
+	if (vh_unlikely(r->burst.nr_reqs != 0 || dir == VH_DIR_BOTH || r->stalled ||
+			r->hint_generation != b->map->generation || r->region_hint >= b->map->nr))
+		return false;
+	s->region = &b->map->region[r->region_hint];
+	s->protect = dir == VH_DIR_READ ? NULL : b->protect;
+	s->plain = dir == VH_DIR_READ ? 0 : VH_DESC_WRITE;
+	return true;
+}
+
+static VH_ALWAYS_INLINE bool
+vh_single_add(const struct vh_single *s, const struct vh_bind *b, uint16_t i, iova_t addr, uint32_t len)
+{
+	uint8_t __guest *hva = s->region->hva + (addr.v - s->region->gpa);
+
+	if (vh_unlikely(len == 0 || !vh_region_holds(s->region, addr, len) || vh_chain_in_ring(s->protect, hva, len)))
+		return false;
+	vh_seg_store(&b->ring->burst.seg[i], hva, len);
+	return true;
+}
+
+/** The request is made of the pieces added. */
+static VH_ALWAYS_INLINE bool
+vh_single_end(const struct vh_single *s, const struct vh_bind *b, uint16_t nr, uint32_t len, uint16_t id,
+		uint32_t looked)
+{
+	struct vh_burst *u = &b->ring->burst;
+
+	if (vh_unlikely(u->looked_at + looked > b->policy->budget || nr > b->policy->max_pieces))
+		return false;
+	vh_req_store(&u->req[0], len, 0, nr, s->plain == 0 ? nr : 0, id, 1);
+	u->nr_reqs = 1;
+	u->nr_segs = nr;
+	u->slots = 1;
+	u->looked_at += looked;
+	u->read_only = s->plain == 0;
+	return true;
+}
+
+/** A request of one descriptor {addr, len}. */
+static VH_ALWAYS_INLINE bool
+vh_single_one(const struct vh_single *s, const struct vh_bind *b, struct vh_desc d, uint16_t id)
+{
+	return vh_single_add(s, b, 0, (iova_t){ d.addr }, d.len) && vh_single_end(s, b, 1, d.len, id, 1);
+}
+
+/** Where the table of two entries lies that d refers to. NULL: as false */
+static VH_ALWAYS_INLINE const uint8_t __guest *
+vh_single_table(const struct vh_single *s, const struct vh_bind *b, struct vh_desc d)
+{
+	iova_t addr = { d.addr };
+
+	if (d.len != 2 * sizeof(struct vh_split_desc) || b->size < 2 || !vh_bind_has(b, VH_B_INDIRECT) ||
+			!vh_region_holds(s->region, addr, d.len))
+		return NULL;
+	return s->region->hva + (addr.v - s->region->gpa);
+}
+
+/** A request of the two entries. */
+static VH_ALWAYS_INLINE bool
+vh_single_two(const struct vh_single *s, const struct vh_bind *b, struct vh_desc first, struct vh_desc second,
+		uint16_t id)
+{
+	uint64_t sum = (uint64_t)first.len + second.len;
+
+	return sum <= UINT32_MAX && vh_single_add(s, b, 0, (iova_t){ first.addr }, first.len) &&
+		vh_single_add(s, b, 1, (iova_t){ second.addr }, second.len) &&
+		vh_single_end(s, b, 2, (uint32_t)sum, id, 3);
+}
+
 /* ---- requests of one descriptor ---- */
 
 /** Make descriptor {addr, len} of the right kind a request. @return false: a matter for the chain walk */

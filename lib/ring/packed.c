@@ -237,8 +237,8 @@ check_full(const struct vh_bind *b)
 	return vh_chain_violation(b, VH_V_AVAIL_IDX, u->next_idx, (uint64_t)b->size + 1, b->size);
 }
 
-int
-vh_packed_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
+static VH_NOINLINE int
+fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 {
 	struct vh_ring *r = b->ring;
 	struct vh_burst *u = &r->burst;
@@ -270,6 +270,47 @@ vh_packed_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 	}
 	vh_chain_done(&c);
 	return rc == VH_CHAIN_FULL ? 0 : rc;
+}
+
+/* The only request of a burst: one descriptor, or a table of two. @return false: nothing was done */
+static VH_ALWAYS_INLINE bool
+fetch_single(const struct vh_bind *b, enum vh_dir dir)
+{
+	const struct vh_ring *r = b->ring;
+	struct vh_pidx at = { .idx = r->burst.next_idx, .wrap = r->burst.next_wrap };
+	const uint8_t __guest *table;
+	struct vh_desc d, e, f;
+	struct vh_single s;
+
+	if (outstanding(r, b->size) >= b->size || !vh_single_begin(&s, b, dir))
+		return false;
+	d = vh_desc_from_packed(vh_guest_load_packed(&b->pdesc[at.idx]));
+	if ((d.flags & (AVAIL_USED | VH_DESC_KIND)) == (avail_bits(at.wrap) | s.plain)) {
+		if (!vh_single_one(&s, b, d, d.next))
+			return false;
+	} else {
+		/* WRITE means nothing beside INDIRECT; in the table as walk_table() */
+		if ((d.flags & (AVAIL_USED | VH_DESC_NEXT | VH_DESC_INDIRECT)) !=
+				(avail_bits(at.wrap) | VH_DESC_INDIRECT))
+			return false;
+		table = vh_single_table(&s, b, d);
+		if (table == NULL)
+			return false;
+		e = vh_desc_from_packed(vh_guest_load_desc(table));
+		f = vh_desc_from_packed(vh_guest_load_desc(table + sizeof(*b->pdesc)));
+		if ((e.flags & f.flags & s.plain) != s.plain || !vh_single_two(&s, b, e, f, d.next))
+			return false;
+	}
+	vh_pidx_advance(&at, 1, b->size);
+	b->ring->burst.next_idx = at.idx;
+	b->ring->burst.next_wrap = at.wrap;
+	return true;
+}
+
+int
+vh_packed_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
+{
+	return want == 1 && fetch_single(b, dir) ? 0 : fetch(b, want, dir);
 }
 
 /* flags of a used descriptor: both bits equal the wrap counter, WRITE says that len is valid */
@@ -357,7 +398,7 @@ vh_packed_publish(const struct vh_bind *b, unsigned int n)
 
 	if (!singles)
 		slots = store_chains(b, first, n, batch);
-	else if (!batch)
+	else if (!batch && n > 1)
 		slots = store_singles(b, first, n);
 	vh_pidx_advance(&used, slots, b->size);
 	vh_pidx_advance(&avail, slots, b->size);

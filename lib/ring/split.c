@@ -177,16 +177,14 @@ look(const struct vh_bind *b)
 	return 0;
 }
 
-int
-vh_split_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
+static VH_NOINLINE int
+fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 {
 	struct vh_burst *u = &b->ring->burst;
 	unsigned int target = u->nr_reqs + want;
 	struct vh_chain c VH_UNINIT;
-	int rc = look(b);
+	int rc = 0;
 
-	if (rc != 0 || u->avail_idx == u->next_idx)
-		return rc;
 	vh_chain_init(&c, b, dir);
 	while (rc == 0 && u->nr_reqs < target) {
 		unsigned int n = target - u->nr_reqs, left = vh_idx_distance(u->avail_idx, u->next_idx);
@@ -200,6 +198,50 @@ vh_split_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
 	}
 	vh_chain_done(&c);
 	return rc == VH_CHAIN_FULL ? 0 : rc;
+}
+
+/* The only request of a burst: one descriptor, or a table of two. @return false: nothing was done */
+static VH_ALWAYS_INLINE bool
+fetch_single(const struct vh_bind *b, enum vh_dir dir)
+{
+	struct vh_burst *u = &b->ring->burst;
+	uint16_t head = vh_guest_load16(&b->avail->ring[u->next_idx & b->mask]);
+	const uint8_t __guest *table;
+	struct vh_desc d, e, f;
+	struct vh_single s;
+
+	if (head >= b->size || !vh_single_begin(&s, b, dir))
+		return false;
+	d = vh_desc_from_split(vh_guest_load_desc(&b->desc[head]));
+	if ((d.flags & VH_DESC_KIND) == s.plain) {
+		if (!vh_single_one(&s, b, d, head))
+			return false;
+	} else {
+		/* WRITE means nothing beside INDIRECT */
+		if ((d.flags & (VH_DESC_NEXT | VH_DESC_INDIRECT)) != VH_DESC_INDIRECT)
+			return false;
+		table = vh_single_table(&s, b, d);
+		if (table == NULL)
+			return false;
+		e = vh_desc_from_split(vh_guest_load_desc(table));
+		f = vh_desc_from_split(vh_guest_load_desc(table + sizeof(*b->desc)));
+		if ((e.flags & VH_DESC_KIND) != (s.plain | VH_DESC_NEXT) || e.next != 1 ||
+				(f.flags & VH_DESC_KIND) != s.plain || !vh_single_two(&s, b, e, f, head))
+			return false;
+	}
+	u->next_idx++;
+	return true;
+}
+
+int
+vh_split_fetch(const struct vh_bind *b, unsigned int want, enum vh_dir dir)
+{
+	const struct vh_burst *u = &b->ring->burst;
+	int rc = look(b);
+
+	if (rc != 0 || u->avail_idx == u->next_idx)
+		return rc;
+	return want == 1 && fetch_single(b, dir) ? 0 : fetch(b, want, dir);
 }
 
 /* Used elements of requests i..n-1 from a slot on, not beyond the ring's end. */

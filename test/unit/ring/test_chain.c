@@ -39,6 +39,8 @@ bad_between(enum vh_dir dir, const struct vh_desc *d, uint16_t n, uint32_t flags
 	assert_int_equal(g.ring->burst.nr_reqs, 1);
 	assert_int_equal(req(&g, 0)->len, 100);
 	vh_ring_publish(&g.bind, 1);
+	assert_int_equal(rig_fetch(&g, 1, dir), rc);
+	assert_int_equal(g.ring->burst.nr_reqs, 0);
 	assert_int_equal(rig_fetch(&g, 32, dir), rc);
 	assert_int_equal(g.ring->burst.nr_reqs, 0);
 	rig_close(&g);
@@ -445,6 +447,50 @@ into_ring_memory(void **st)
 	rig_close(&g);
 }
 
+/* Behind a request in the same region, a table of two with these lengths is the only one of its burst. */
+static void
+open_single(struct rig *g, uint32_t flags, uint32_t len0, uint32_t len1)
+{
+	open_rig(g, flags);
+	g->map->region[2].size = UINT64_C(1) << 34; /* nobody looks at the bytes */
+	rig_one(g, 0, RIG_GPA2, 100, R);
+	assert_int_equal(rig_fetch(g, 1, VH_DIR_READ), 0);
+	vh_ring_publish(&g->bind, 1);
+	rig_entry(g, RIG_GPA2 + 4096, 0, RIG_GPA2, len0, VH_DESC_NEXT, 1);
+	rig_entry(g, RIG_GPA2 + 4096, 1, RIG_GPA2, len1, 0, 0);
+	rig_one(g, 1, RIG_GPA2 + 4096, 32, VH_DESC_INDIRECT);
+}
+
+/* A burst of one has a short way of its own; it is as strict. */
+static void
+single_table(void **st)
+{
+	struct rig g;
+
+	open_single(&g, VH_B_INDIRECT, 12, 60);
+	assert_int_equal(rig_fetch(&g, 1, VH_DIR_READ), 0);
+	assert_int_equal(req(&g, 0)->fault, VH_V_NONE);
+	assert_int_equal(req(&g, 0)->len, 72);
+	g.policy.budget = 2;
+	assert_int_equal(rig_fetch(&g, 1, VH_DIR_READ), 0);
+	assert_int_equal(req(&g, 0)->fault, VH_V_CHAIN_LEN);
+	g.policy.budget = 3;
+	g.policy.max_pieces = 1;
+	assert_int_equal(rig_fetch(&g, 1, VH_DIR_READ), 0);
+	assert_int_equal(req(&g, 0)->fault, VH_V_VEC_LIMIT);
+	rig_close(&g);
+
+	open_single(&g, 0, 12, 60);
+	assert_int_equal(rig_fetch(&g, 1, VH_DIR_READ), VH_V_DESC_FLAGS);
+	assert_int_equal(g.ring->burst.nr_reqs, 0);
+	rig_close(&g);
+
+	open_single(&g, VH_B_INDIRECT, UINT32_MAX, 1);
+	assert_int_equal(rig_fetch(&g, 1, VH_DIR_READ), 0);
+	assert_int_equal(req(&g, 0)->fault, VH_V_PKT_TOO_BIG);
+	rig_close(&g);
+}
+
 int
 main(void)
 {
@@ -468,6 +514,7 @@ main(void)
 		cmocka_unit_test(table_across_regions),
 		cmocka_unit_test(table_direction),
 		cmocka_unit_test(tables_among_chains),
+		cmocka_unit_test(single_table),
 		cmocka_unit_test(into_ring_memory),
 	};
 	int failed = cmocka_run_group_tests_name("split", tests, use_split, NULL);

@@ -459,7 +459,8 @@ burst(struct scene *s)
 
 	vh_ring_begin(&s->g.bind);
 	do {
-		want = 1 + rnd(chance(80) ? 40 : VH_BURST_REQS);
+		/* bursts of one have a way of their own */
+		want = chance(30) ? 1 : 1 + rnd(chance(80) ? 40 : VH_BURST_REQS);
 		rc = vh_ring_fetch(&s->g.bind, want, s->dir);
 		assert_true(u->nr_reqs <= VH_BURST_REQS && u->nr_segs <= VH_BURST_SEGS);
 		assert_true(u->nr_reqs - seen <= want);
