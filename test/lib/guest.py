@@ -42,7 +42,7 @@ class Guest(Program):
 
     def booted(self):
         """Wait for the guest's own shell; returns the guest."""
-        self.expect('GUEST-READY ' + re.escape(self.address), BOOT_SECONDS)
+        self.expect_output('GUEST-READY ' + re.escape(self.address), BOOT_SECONDS)
         if 'GUEST-FAULT' in self.text:
             raise Failure('%s: a module did not load' % self.name)
         return self
@@ -53,11 +53,7 @@ class Guest(Program):
         end = 'END-%d-' % self._count
         # The quotes keep the echo of the command itself from looking like its end.
         self.send("%s; echo 'END'-%d-$?." % (command, self._count))
-        with self._more:
-            begin = self._mark
-        match = self.expect(end + r'(\d+)\.', seconds)
-        with self._more:
-            output = self.text[begin:match.start()]
+        match, output = self.expect_output(end + r'(\d+)\.', seconds)
         if match.group(1) != '0' and not may_fail:
             raise Failure('%s: "%s" ended with %s:\n%s' % (
                 self.name, command, match.group(1), output))

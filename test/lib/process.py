@@ -8,6 +8,7 @@ import collections
 import os
 import pty
 import re
+import selectors
 import signal
 import subprocess
 import threading
@@ -154,22 +155,29 @@ def _fixed_addresses(argv, env):
 
 
 class Program:
-    """One child process on a pseudo terminal."""
+    """One child process, its standard input and output on a pseudo terminal, its errors on a pipe.
+
+    text: all that it has written; output: only what went to standard output, where nothing that
+    another thread logs can come between the letters of a prompt.
+    """
 
     def __init__(self, name, argv, env, log_path):
         argv, env = _fixed_addresses(argv, env)
         self.name = name
         self.text = ''
-        self._mark = 0
+        self.output = ''
+        self._text_mark = self._output_mark = 0
         self._more = threading.Condition()
         self._log = open(log_path, 'a')
         self._log.write('$ %s\n' % ' '.join(argv))
         self._log.flush()
         self._master, slave = pty.openpty()
         tty.setraw(slave)
-        self._child = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=env,
+        self._errors, errors = os.pipe()
+        self._child = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=errors, env=env,
                                        start_new_session=True, close_fds=True)
         os.close(slave)
+        os.close(errors)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -181,37 +189,57 @@ class Program:
         return self._child.poll() is None
 
     def _read(self):
-        while True:
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            text = data.decode('utf-8', 'replace').replace('\r', '')
-            self._log.write(text)
-            self._log.flush()
-            with self._more:
-                self.text += text
-                self._more.notify_all()
+        with selectors.DefaultSelector() as selector:
+            for source in (self._master, self._errors):
+                selector.register(source, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    if not self._read_some(key.fd):
+                        selector.unregister(key.fd)
         with self._more:
             self._more.notify_all()
+
+    def _read_some(self, source):
+        try:
+            data = os.read(source, 65536)
+        except OSError:  # a pseudo terminal without a process on it
+            return False
+        text = data.decode('utf-8', 'replace').replace('\r', '')
+        self._log.write(text)
+        self._log.flush()
+        with self._more:
+            self.text += text
+            if source == self._master:
+                self.output += text
+            self._more.notify_all()
+        return bool(data)
 
     def send(self, line):
         """Type one line; what is expected next has to come after it."""
         with self._more:
-            self._mark = len(self.text)
+            self._text_mark, self._output_mark = len(self.text), len(self.output)
         os.write(self._master, (line + '\n').encode())
 
     def expect(self, pattern, seconds=60):
         """Wait for a pattern in what came since the last match or send; return the match."""
+        return self._expect(pattern, seconds, 'text')
+
+    def expect_output(self, pattern, seconds=60):
+        """The same in standard output alone; return (match, what came before it)."""
+        with self._more:
+            begin = self._output_mark
+        match = self._expect(pattern, seconds, 'output')
+        return match, match.string[begin:match.start()]
+
+    def _expect(self, pattern, seconds, stream):
         wanted = re.compile(pattern, re.M)
+        mark = '_%s_mark' % stream
         end = time.monotonic() + seconds
         with self._more:
             while True:
-                match = wanted.search(self.text, self._mark)
+                match = wanted.search(getattr(self, stream), getattr(self, mark))
                 if match:
-                    self._mark = match.end()
+                    setattr(self, mark, match.end())
                     return match
                 left = end - time.monotonic()
                 if left <= 0:
@@ -244,5 +272,6 @@ class Program:
         self._reader.join(5)
         if self._master >= 0:
             os.close(self._master)
+            os.close(self._errors)
             self._log.close()
             self._master = -1

@@ -5,6 +5,7 @@ import re
 
 from process import Failure, Program, wait_until
 
+# Events are masked: testpmd would print them from other threads into the letters of its prompt.
 PROMPT = r'^testpmd> '
 START_SECONDS = 90
 COMMAND_SECONDS = 60
@@ -53,7 +54,7 @@ class Testpmd(Program):
         for vdev in vdevs:
             argv += ['--vdev', vdev]
         argv += ['--', '-i', '--total-num-mbufs=16384', '--forward-mode=io',
-                 '--no-flush-rx', '--nb-cores=%d' % forwarders] + list(options)
+                 '--mask-event=all', '--no-flush-rx', '--nb-cores=%d' % forwarders] + list(options)
         env = dict(env or run.plain_env())
         env['RUNTIME_DIRECTORY'] = run.folder
         super().__init__(name, argv, env, os.path.join(run.log_dir, name + '.log'))
@@ -61,7 +62,7 @@ class Testpmd(Program):
 
     def ready(self, seconds=START_SECONDS):
         """Wait for the first prompt and set the retries."""
-        self.expect(PROMPT, seconds)
+        self.expect_output(PROMPT, seconds)
         self.command('set fwd io retry')
         self.command('set burst tx delay %d retry %d' % (RETRY_DELAY_US, RETRY_COUNT))
         return self
@@ -69,11 +70,7 @@ class Testpmd(Program):
     def command(self, line, seconds=COMMAND_SECONDS):
         """Type one command; return what it printed."""
         self.send(line)
-        with self._more:
-            start = self._mark
-        match = self.expect(PROMPT + r'(?=\Z)|' + PROMPT, seconds)
-        with self._more:
-            return self.text[start:match.start()]
+        return self.expect_output(PROMPT, seconds)[1]
 
     def start(self):
         self.command('start')
