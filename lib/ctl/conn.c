@@ -194,6 +194,9 @@ close_for(struct vh_conn *c, enum vh_violation code, uint64_t observed, uint64_t
 	struct vh_fault f = { .code = code, .queue = VH_NO_QUEUE, .message = c->frame.request,
 		.observed = observed, .limit = limit };
 
+	/* of a message that is half there the number may be known, which is not that of the one before */
+	if (code == VH_V_MSG_TIMEOUT)
+		f.message = vh_rx_request(&c->rx);
 	(void)vh_violation_report(&c->dev->guard, &f);
 	vh_report(c->dev->vid);
 	c->close = true;

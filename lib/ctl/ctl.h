@@ -72,7 +72,8 @@ enum vh_where {
 
 enum vh_step_result {
 	VH_STEP_DONE,
-	VH_STEP_AGAIN, /* not now; vhost-io only */
+	VH_STEP_AGAIN, /* a data thread is inside; vhost-io only */
+	VH_STEP_LATER, /* no memory now, or a rate; vhost-io only */
 	VH_STEP_WORK,  /* a worker was asked; the next step runs when it is done; vhost-io only */
 };
 
@@ -125,6 +126,8 @@ struct vh_conn {
 	/* program */
 	const struct vh_step *program;
 	unsigned int step;
+	uint64_t waits_since;     /* monotonic ns: the step waits for a data thread since then; 0: it does not */
+	bool wait_reported;
 	struct vh_task io_task;   /* hands the token to vhost-io */
 	struct vh_task attach;    /* registers source, for connections made by a caller */
 	struct vh_task end;       /* last work on vhost-io for a connection ended by a caller */

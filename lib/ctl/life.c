@@ -51,7 +51,7 @@ step_stop_broken(struct vh_conn *c)
 
 	c->plan = vh_plan_begin(dev);
 	if (c->plan == NULL)
-		return VH_STEP_AGAIN;
+		return VH_STEP_LATER;
 	for (i = 0; i < c->plan->nr; i++) {
 		struct vh_queue *q = dev->queue[i];
 
@@ -62,7 +62,7 @@ step_stop_broken(struct vh_conn *c)
 	if (vh_plan_prepare(c->plan) != 0) {
 		vh_plan_end(c->plan);
 		c->plan = NULL;
-		return VH_STEP_AGAIN;
+		return VH_STEP_LATER;
 	}
 	vh_plan_commit(c->plan);
 	return VH_STEP_DONE;

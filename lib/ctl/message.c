@@ -218,7 +218,7 @@ step_map(struct vh_conn *c)
 	int rc;
 
 	if (at != 0)
-		return VH_STEP_AGAIN; /* too many tables on this path: delayed, not refused */
+		return VH_STEP_LATER; /* too many tables on this path: delayed, not refused */
 	c->map_job.run = on_map_job;
 	c->map_job.key = c->ep;
 	c->map_done.run = on_map_done;

@@ -10,6 +10,8 @@
 
 /* A step that must wait for a data thread is tried again after this time (D6). */
 #define AGAIN_NS UINT64_C(200000)
+/* A data thread that is inside for so long is reported, once per step (D6). */
+#define STUCK_NS UINT64_C(1000000000)
 
 bool
 vh_token_take(struct vh_conn *c, enum vh_owner from)
@@ -87,6 +89,25 @@ check_dropped(struct vh_conn *c)
 	}
 }
 
+/* Its peer may serve the page fault that holds the thread (POST-10); only this connection waits for it. */
+static void
+note_wait(struct vh_conn *c)
+{
+	uint64_t now = vh_now_ns();
+	struct vh_fault f = { .code = VH_V_DOOR_HELD, .queue = VH_NO_QUEUE, .message = c->frame.request };
+
+	if (c->waits_since == 0) {
+		c->waits_since = now;
+		c->wait_reported = false;
+	} else if (!c->wait_reported && now - c->waits_since >= STUCK_NS) {
+		c->wait_reported = true;
+		f.observed = (now - c->waits_since) / 1000000;
+		f.limit = STUCK_NS / 1000000;
+		(void)vh_violation_report(&c->dev->guard, &f);
+		vh_report(c->dev->vid);
+	}
+}
+
 /* @return true if the token was given away or the step has to wait */
 static bool
 run_step(struct vh_conn *c, const struct vh_step *s, enum vh_where here)
@@ -98,7 +119,11 @@ run_step(struct vh_conn *c, const struct vh_step *s, enum vh_where here)
 		return true;
 	}
 	r = s->run(c);
-	if (r == VH_STEP_AGAIN) {
+	if (r == VH_STEP_AGAIN)
+		note_wait(c);
+	else
+		c->waits_since = 0;
+	if (r == VH_STEP_AGAIN || r == VH_STEP_LATER) {
 		wait_for_timer(c);
 		return true;
 	}

@@ -47,6 +47,7 @@ static const uint8_t request_decisions[VH_V_COUNT] = {
 	[VH_V_RX_REFUSED] = MAY(RETRY),
 	[VH_V_RX_META] = MAY(OBSERVE) | MAY(DROP),
 	[VH_V_NOTIFY_BLOCKED] = MAY(OBSERVE),
+	[VH_V_DOOR_HELD] = MAY(OBSERVE),
 };
 
 enum knob_type {

@@ -38,6 +38,8 @@ struct vh_frame {
 };
 
 void vh_rx_init(struct vh_rx *rx);
+/** Request number of what is half received, as the peer sent it; 0: not known yet. */
+uint32_t vh_rx_request(const struct vh_rx *rx);
 /** Forget what is half received; its fds are closed later, on a worker. */
 void vh_rx_reset(struct vh_rx *rx);
 /**

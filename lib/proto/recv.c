@@ -31,6 +31,12 @@ vh_rx_init(struct vh_rx *rx)
 	memset(rx, 0, sizeof(*rx));
 }
 
+uint32_t
+vh_rx_request(const struct vh_rx *rx)
+{
+	return rx->got >= VH_MSG_HEADER ? header_of(rx).request : 0;
+}
+
 void
 vh_rx_reset(struct vh_rx *rx)
 {

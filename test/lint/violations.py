@@ -27,7 +27,9 @@ def main():
         if not re.search(r'\bVH_V_%s\b' % symbol, lib):
             lint.complain('VH_V_%s (%s) is reported nowhere in lib/' % (symbol, name))
         # by symbol in C, or as nack.<name>, ["broken"]["<name>"] … of a counter elsewhere
-        if not re.search(r'\bVH_V_%s\b|\b(?:nack|closed|parked|observed|retry|drop|broken)\W{1,6}%s\b' % (symbol, name), tests):
+        provoked = (r'\bVH_V_%s\b|\b(?:nack|closed|parked|observed|retry|drop|broken)\W{1,6}%s\b|'
+                    r'\bfx_(?:wait_)?count\([^"]*"%s"' % (symbol, name, name))
+        if not re.search(provoked, tests):
             lint.complain('VH_V_%s (%s) is provoked by no test' % (symbol, name))
     status, text = tree.run([printer])
     if status != 0:

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "door.h"
 #include "netq.h"
 
 static uint16_t
@@ -183,6 +184,38 @@ test_status_pause(void **state)
 	fx_unserve(path);
 }
 
+/* D6: who stays inside holds up this connection alone; that is said once, and all goes on when it leaves. */
+static void
+test_held_door(void **state)
+{
+	const char *path = fx_serve("a", 0), *other_path = fx_serve("b", 0);
+	struct fe_dev *dev = fx_dev(path, FE_ORDER_QEMU, false);
+	struct fe_vring_state s = { 1, 0 };
+	struct vh_door *d = vh_door_at(0, 1);
+	struct fe_msg msg;
+	struct fe other;
+	uint64_t features;
+
+	assert_true(fx_wait("new_device 0;"));
+	fe_init(&other);
+	assert_int_equal(fe_connect(&other, other_path), 0);
+	assert_non_null(vh_door_enter(d, 1000));
+	assert_int_equal(fe_send(&dev->fe, FE_GET_VRING_BASE, 0, &s, sizeof(s), NULL, 0), 0);
+	assert_true(fe_quiet(&dev->fe, 500));
+	assert_int_equal(fx_count(0, "door_held"), 0);
+	assert_int_equal(fe_get_u64(&other, FE_GET_FEATURES, &features), 0);
+	assert_true(fx_wait_count(0, "door_held", 1));
+	assert_int_equal(fe_get_u64(&other, FE_GET_FEATURES, &features), 0);
+	assert_true(fe_quiet(&dev->fe, 300));
+	vh_door_leave(d);
+	assert_int_equal(fe_reply(&dev->fe, FE_GET_VRING_BASE, sizeof(s), &msg), 0);
+	assert_int_equal(fx_count(0, "door_held"), 1);
+	fe_close(&other, true);
+	fx_dev_free(dev);
+	fx_unserve(other_path);
+	fx_unserve(path);
+}
+
 int
 main(void)
 {
@@ -193,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_wish_before_start),
 		cmocka_unit_test(test_full_eventfd),
 		cmocka_unit_test(test_status_pause),
+		cmocka_unit_test(test_held_door),
 	};
 
 	return cmocka_run_group_tests(tests, fx_init, fx_fini);

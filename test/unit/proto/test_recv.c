@@ -446,6 +446,23 @@ reset_drops_fds(void **state)
 	close_fds(fds, 8);
 }
 
+/* What a deadline names: not the message before (HDR-5). */
+static void
+number_of_half_a_message(void **state)
+{
+	struct bytes m = message(VH_SET_OWNER, 1, 0, NULL), half = table_message();
+
+	send_message(&m, NULL, 0);
+	assert_int_equal(read_now(1), 0);
+	assert_int_equal(vh_rx_request(&rx), 0);
+	assert_int_equal(send(peer, half.b, 11, MSG_NOSIGNAL), 11);
+	assert_int_equal(read_now(2), -EAGAIN);
+	assert_int_equal(vh_rx_request(&rx), 0);
+	assert_int_equal(send(peer, half.b + 11, 9, MSG_NOSIGNAL), 9);
+	assert_int_equal(read_now(3), -EAGAIN);
+	assert_int_equal(vh_rx_request(&rx), VH_SET_MEM_TABLE);
+}
+
 /* Credentials beside fds (A023). */
 static void
 other_ancillary_data(void **state)
@@ -547,6 +564,7 @@ main(void)
 		RX_CASE(too_many_fds), RX_CASE(all_fds_the_kernel_delivers), RX_CASE(too_many_fds_over_pieces),
 		RX_CASE(fds_lost_by_the_kernel), RX_CASE(versions), RX_CASE(flags), RX_CASE(sizes),
 		RX_CASE(end_of_file_anywhere), RX_CASE(half_closed), RX_CASE(reset_by_peer), RX_CASE(reset_drops_fds),
+		RX_CASE(number_of_half_a_message),
 		RX_CASE(other_ancillary_data), RX_CASE(urgent_byte), RX_CASE(blocked_stream_position),
 		RX_CASE(random_pipelines),
 	};
