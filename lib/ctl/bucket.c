@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Token bucket that delays instead of refusing (threats.md 6, "rate exceeded").
+ * Token bucket that delays instead of refusing.
  * May touch: its arguments. `vhost-io`.
  */
 #include "ctl.h"

@@ -214,7 +214,7 @@ bool vh_conn_open_in_caller(struct vh_conn *c);
 /** vhost-io: hung up by its peer and idle? Begin its close list; true while the connection is not gone (M4). */
 bool vh_conn_reap(struct vh_conn *c);
 /**
- * End a connection for unregister, in the caller (concurrency.md 7).
+ * End a connection for unregister, in the caller (doc/architecture.md, Closing).
  * @return true when it is done or will be by the callback that asked; false: wait_ms passed in vain
  */
 bool vh_conn_end_in_caller(struct vh_conn *c, uint32_t wait_ms);

@@ -3,7 +3,7 @@
  * Registered paths: register, start, unregister (the API calls them "drivers").
  * May touch: the registry under its mutex, which is never held across callbacks or waits. Any ordinary thread, also
  * application callbacks.
- * Source: rte_vhost.h; api.md 2.1; rules H23..H28, H31, K18, K34; concurrency.md 7
+ * Source: rte_vhost.h; api.md 2.1; rules H23..H28, H31, K18, K34
  */
 #include <errno.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Programs of a connection that no message started: opening, reports of data threads, closing; and ending it in the
  * caller of unregister.
  * May touch: connections, devices. Threads as each step says.
- * Rules: M2..M4, S6, concurrency.md 7; K8, K9, H28
+ * Rules: M2..M4, S6; K8, K9, H28
  */
 #include <errno.h>
 #include <stddef.h>
@@ -217,7 +217,7 @@ const struct vh_step vh_drop_program[] = {
 	{ NULL, VH_ON_IO, NULL, NULL },
 };
 
-/* ---- ended by a caller (concurrency.md 7) ---- */
+/* ---- ended by a caller ---- */
 
 static void
 on_bury(struct vh_task *t)

@@ -3,7 +3,7 @@
  * One message as a program of steps: receive has happened; validate, apply, answer, tell the application.
  * The only place that sees all stages, and the message funnel of the guard.
  * May touch: connections, devices. Threads as each step says.
- * Rules: api.md 3.3, concurrency.md 2; HDR-13..15, K11, K31
+ * Rules: api.md 3.3; HDR-13..15, K11, K31
  */
 #include <errno.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ position_word(const struct vh_device *dev, const struct vh_queue *q)
 	return avail;
 }
 
-/* What validation may see: a copy (style.md 2.1, rule 2). */
+/* What validation may see: a copy. */
 static void
 make_view(const struct vh_conn *c, struct vh_view *v)
 {

@@ -2,7 +2,7 @@
 /*
  * The step engine: one owner at a time runs the steps of a connection's program and hands the token on.
  * May touch: a connection's token. `vhost-io`, `vhost-events`.
- * Rules: concurrency.md 2 (S1..S6), 7.
+ * Rules: S1..S6, D6.
  */
 #include <stddef.h>
 

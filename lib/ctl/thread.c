@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `vhost-io`: made by the first driver_start, lives for ever (api.md 9.3, concurrency.md 1).
+ * `vhost-io`: made by the first driver_start, lives for ever (api.md 9.3).
  * May touch: plat/. Any ordinary thread.
  */
 #include <errno.h>

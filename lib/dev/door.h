@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The door: entry to a ring. One per ring number and vid, one cache line, static storage, never freed or moved, so a
- * data thread with a stale vid always meets something safe (concurrency.md 3).
+ * data thread with a stale vid always meets something safe.
  * Enter/leave: any thread. Gate, exclusive, publish, grace: the owner of the device's control side.
  */
 #ifndef VH_DOOR_H

@@ -359,7 +359,7 @@ set_decision(const char *key, const char *value, struct vh_policy *p, struct tex
 	return refuse_decision(err, code, value);
 }
 
-/* Refuse also what stock lets well-behaved clients do (threats.md 9). */
+/* Refuse also what stock lets well-behaved clients do. */
 static void
 preset_strict(struct vh_policy *p)
 {

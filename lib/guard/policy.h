@@ -14,7 +14,7 @@
 #include "res.h"
 #include "violation.h"
 
-/** Knobs with the names and defaults of threats.md 7 (only those this version honours). */
+/** Knobs: doc/violations.md lists names, ranges and defaults. */
 struct vh_policy {
 	uint8_t decision[VH_V_COUNT];  /* enum vh_decision, key violation.<name> */
 	uint32_t msg_deadline_ms;      /* ctl.msg_deadline_ms, 1000 */

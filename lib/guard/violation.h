@@ -69,7 +69,7 @@ enum vh_violation vh_violation_by_name(const char *name);
 /** "observe", "retry", "drop", "park", "stop", "close". */
 const char *vh_decision_name(enum vh_decision d);
 /**
- * Counter prefix of a decision for a scope, as attacks.md names them: ctl.observed, ctl.nack,
+ * Counter prefix of a decision for a scope: ctl.observed, ctl.nack,
  * conn.closed, ring.parked, vq.observed, vq.retry, vq.drop, vq.broken.
  */
 const char *vh_decision_prefix(enum vh_scope scope, enum vh_decision d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Raw system calls for places where a cancellation point must not be: applications cancel threads that may be
- * inside the library (concurrency.md L2). libc's close, poll, read and write are such points, syscall() is not.
+ * inside the library (L2). libc's close, poll, read and write are such points, syscall() is not.
  * May touch: system calls. Any thread.
  */
 #ifndef VH_SYS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The binding: everything a data thread needs to serve a ring, immutable once published in the door,
- * replaced as a whole by control (concurrency.md D4). And the ring's private state, which outlives bindings.
+ * replaced as a whole by control (D4). And the ring's private state, which outlives bindings.
  * May touch: its arguments only.
  */
 #ifndef VH_BIND_H

@@ -2,7 +2,7 @@
 /*
  * Beginning and end of connections: unregister from anywhere, refused connections, reconnects, client mode.
  * Covers ctl/life.c, endpoint.c, connect.c, settings.c, thread.c; rules K6, K8, K9, K18, H23..H28,
- * H31, M2..M4, concurrency.md 7.
+ * H31, M2..M4.
  */
 #include "fixture.h"
 
