@@ -104,12 +104,11 @@ stock() {
         --logs "$HV_LOGS/stock-ovs" --long
 }
 
-# The aim is 0.90 in every cell; doc/performance.md says where that is not reached yet. Until it is, the gate here
-# only keeps what there is from being lost.
+# No cell may be below 0.90 of stock (doc/performance.md); the short form leaves room for a machine that others use.
 others() {
     run step 'fuzz' "$(form 900 7200)" "$HERE/fuzz/run.sh" --build "$WORK/fuzz" --seconds "$(form 10 600)"
     run step 'bench-compare' "$(form 600 7200)" "$HV_ROOT/app/bench-compare" --build "$GCC" \
-        --gate "${HV_BENCH_GATE:-0.50}" $(form --quick '')
+        --gate "${HV_BENCH_GATE:-$(form 0.80 0.90)}" $(form --quick '')
 }
 
 main() {
