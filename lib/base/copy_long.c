@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Copies of whole frames: 32 bytes at a time where the processor can and EAL allows it.
+ * Copies of whole frames: 32 bytes at a time where the processor can and EAL allows it. guest.h alone calls it, as it
+ * would memcpy(): for payload, where torn or changed bytes mean nothing (RING-10).
  * May touch: its arguments. Any thread.
  */
 #include "guest.h"

@@ -44,12 +44,12 @@ take(struct vh_endpoint *ep, int fd)
 static bool
 reap_hung_up(struct vh_endpoint *ep)
 {
-	struct vh_conn *c, *list[64];
+	struct vh_conn *c, *list[VH_MAX_DEVICES];
 	unsigned int n = 0, i;
 	bool busy = false;
 
 	vh_registry_lock();
-	for (c = ep->conns; c != NULL && n < 64; c = c->next)
+	for (c = ep->conns; c != NULL && n < VH_MAX_DEVICES; c = c->next)
 		list[n++] = c;
 	vh_registry_unlock();
 	/* connections are freed on this thread only, after the event batch: the pointers stay good */

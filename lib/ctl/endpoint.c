@@ -329,11 +329,11 @@ next_conn(struct vh_endpoint *ep, struct vh_conn *const *done, unsigned int nr_d
 static bool
 end_conns(struct vh_endpoint *ep)
 {
-	struct vh_conn *done[VH_MAX_DEVICES > 64 ? 64 : VH_MAX_DEVICES], *c;
+	struct vh_conn *done[VH_MAX_DEVICES], *c; /* a connection is a device */
 	unsigned int n = 0, i;
 	bool ok = true;
 
-	while (n < RTE_DIM(done) && (c = next_conn(ep, done, n)) != NULL) {
+	while (n < VH_MAX_DEVICES && (c = next_conn(ep, done, n)) != NULL) {
 		ok = vh_conn_end_in_caller(c, ep->policy.api_wait_ms) && ok;
 		done[n++] = c;
 	}

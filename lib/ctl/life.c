@@ -55,9 +55,13 @@ step_stop_broken(struct vh_conn *c)
 	for (i = 0; i < c->plan->nr; i++) {
 		struct vh_queue *q = dev->queue[i];
 
-		if (__atomic_load_n(&q->broke, __ATOMIC_ACQUIRE) == 0)
-			continue;
-		c->plan->ring[i].conf.broken = true;
+		uint32_t broke = __atomic_exchange_n(&q->broke, 0, __ATOMIC_ACQUIRE);
+
+		/* taken once: a ring that breaks from now on is the next report's matter */
+		if (broke > q->stopping)
+			q->stopping = broke;
+		if (q->stopping != 0)
+			c->plan->ring[i].conf.broken = true;
 	}
 	if (vh_plan_prepare(c->plan) != 0) {
 		vh_plan_end(c->plan);
@@ -76,12 +80,12 @@ step_signal_err(struct vh_conn *c)
 
 	for (i = 0; i < c->dev->nr_queues; i++) {
 		struct vh_queue *q = c->dev->queue[i];
-		uint32_t broke = __atomic_exchange_n(&q->broke, 0, __ATOMIC_ACQUIRE);
 
-		if (broke != 0 && q->conf.err != NULL)
+		if (q->stopping != 0 && q->conf.err != NULL)
 			(void)vh_efd_signal(q->conf.err);
-		if (broke == VH_BROKE_CLOSE)
+		if (q->stopping == VH_BROKE_CLOSE)
 			c->close = true;
+		q->stopping = 0;
 	}
 	c->frame.request = 0;
 	return VH_STEP_DONE;

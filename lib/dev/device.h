@@ -71,6 +71,7 @@ struct vh_queue {
 	struct vh_ring *ring; /* NULL until first start */
 	struct vh_bind *bind; /* published in the door, or NULL; pointer changes under peek */
 	uint32_t broke;       /* atomic: 0 or enum vh_broke, set by data threads, taken by vhost-io */
+	uint32_t stopping;    /* what vhost-io took of it and has not told the front-end yet */
 };
 
 struct vh_old_map {

@@ -105,7 +105,8 @@ start_ring(struct vh_queue *q, struct vh_plan_ring *r)
 
 	vh_ring_start(r->bind, avail, used);
 	r->conf.started = true;
-	q->broke = 0;
+	__atomic_store_n(&q->broke, 0, __ATOMIC_RELAXED);
+	q->stopping = 0;
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include "door.h"
 #include "netq.h"
+#include "queue.h"
 
 static uint16_t
 dequeue(struct rte_mbuf **pkts)
@@ -216,6 +217,38 @@ test_held_door(void **state)
 	fx_unserve(path);
 }
 
+/* Inside the ring's door: what a fetch does that finds the index wrong. */
+static void
+break_ring(struct vh_door *d)
+{
+	const struct vh_bind *b = vh_door_enter(d, 1000);
+	struct vh_fault f = { .code = VH_V_AVAIL_IDX };
+
+	assert_non_null(b);
+	assert_int_equal(vh_queue_violation(b, &f), VH_STOP);
+}
+
+/* A ring breaks while another one's end is being told: it is told too. */
+static void
+test_two_break(void **state)
+{
+	const char *path = fx_serve("a", 0);
+	struct fe_dev *dev = fx_dev(path, FE_ORDER_QEMU, false);
+
+	assert_true(fx_wait("new_device 0;"));
+	fx_clear();
+	break_ring(vh_door_at(0, 1));
+	usleep(100000); /* the control side has taken it and waits for us to leave */
+	break_ring(vh_door_at(0, 0));
+	vh_door_leave(vh_door_at(0, 0));
+	usleep(50000);
+	vh_door_leave(vh_door_at(0, 1));
+	assert_true(fx_wait("state 0 0 0;"));
+	assert_string_equal(fx_events(), "state 0 1 0;state 0 0 0;");
+	fx_dev_free(dev);
+	fx_unserve(path);
+}
+
 int
 main(void)
 {
@@ -227,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_full_eventfd),
 		cmocka_unit_test(test_status_pause),
 		cmocka_unit_test(test_held_door),
+		cmocka_unit_test(test_two_break),
 	};
 
 	return cmocka_run_group_tests(tests, fx_init, fx_fini);

@@ -330,7 +330,10 @@ ask(const struct scene *s, uint32_t taken, struct opinion *o)
 static bool
 long_loop(const struct scene *s, const struct opinion *o)
 {
-	return o->loop && s->g.size * 3u > s->g.policy.budget;
+	/* tables of request devices may be longer than the ring (SPLIT-10) */
+	uint32_t nr = s->dir == VH_DIR_BOTH && s->g.size < VH_MAX_INDIRECT ? VH_MAX_INDIRECT : s->g.size;
+
+	return o->loop && nr * 3u > s->g.policy.budget;
 }
 
 static void
