@@ -36,8 +36,10 @@ find_locked(const char *path)
 
 	vh_registry_lock();
 	ep = vh_endpoint_find(path);
-	if (ep == NULL)
+	if (ep == NULL) {
 		vh_registry_unlock();
+		VH_LOG_CONFIG(INFO, path != NULL ? path : "no path", "is not registered");
+	}
 	return ep;
 }
 

@@ -130,8 +130,10 @@ vh_endpoint_register(const char *path, uint64_t flags)
 	const char *why;
 	int rc;
 
-	if (path == NULL || path[0] == '\0')
+	if (path == NULL || path[0] == '\0') {
+		VH_LOG_CONFIG(ERR, "no path", "not registered");
 		return -1;
+	}
 	why = strlen(path) > VH_MAX_PATH ? "path longer than a socket address holds" : why_flags_refused(flags);
 	if (why != NULL) {
 		VH_LOG_CONFIG(ERR, path, "not registered: %s", why);
@@ -351,8 +353,10 @@ vh_endpoint_unregister(const char *path)
 	vh_registry_lock();
 	ep = remove_endpoint(path);
 	vh_registry_unlock();
-	if (ep == NULL)
+	if (ep == NULL) {
+		VH_LOG_CONFIG(INFO, path != NULL ? path : "no path", "is not registered");
 		return -1;
+	}
 	if (ep->bound)
 		unlink(ep->path);
 	if (vh_ctl_loop() == NULL) {

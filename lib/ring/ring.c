@@ -148,7 +148,6 @@ vh_ring_set_positions(struct vh_ring *r, bool packed, uint16_t avail, uint16_t u
 	__atomic_store_n(&r->used_wrap, u.wrap, __ATOMIC_RELAXED);
 	r->signalled_valid = false;
 	r->stalled = false;
-	forget(r);
 }
 
 bool

@@ -93,7 +93,10 @@ void vh_ring_break(struct vh_ring *r);
 bool vh_ring_start(const struct vh_bind *b, uint16_t avail, uint16_t used);
 /** Positions in the encoding of api.md 2.4; relaxed reads, any thread. */
 void vh_ring_positions(const struct vh_ring *r, bool packed, uint16_t *avail, uint16_t *used);
-/** Set them (rte_vhost_set_vring_base). Any value is taken; one outside a packed ring breaks it at its next fetch. */
+/**
+ * Set them (rte_vhost_set_vring_base), outside the door too: a burst in hand keeps what it fetched, the next one
+ * begins there. Any value is taken; one outside a packed ring breaks it at its next fetch.
+ */
 void vh_ring_set_positions(struct vh_ring *r, bool packed, uint16_t avail, uint16_t used);
 /** Words for rte_vhost_get_monitor_addr (api.md 2.14). */
 struct vh_monitor {
