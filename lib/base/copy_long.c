@@ -24,21 +24,14 @@ vh_copy_prefer_wide(bool usable)
 
 #include <rte_vect.h>
 
-/* gcc's -march=corei7 tunes for processors on which a 32-byte store is better split in two */
-#ifdef __clang__
-#define AVX2 __attribute__((target("avx2")))
-#else
-#define AVX2 __attribute__((target("avx2,tune=haswell")))
-#endif
-
-static AVX2 inline void
+static VH_AVX2 inline void
 move(uint8_t *to, const uint8_t *from)
 {
 	_mm256_storeu_si256((__m256i *)(void *)to, _mm256_loadu_si256((const __m256i *)(const void *)from));
 }
 
 /* len >= 32. Stores are aligned, as one over the end of a line costs more than such a load. */
-static AVX2 void
+static VH_AVX2 void
 copy_wide(uint8_t *to, const uint8_t *from, size_t len)
 {
 	const size_t skip = -(uintptr_t)to % 32;

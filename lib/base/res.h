@@ -20,6 +20,12 @@
 #define VH_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 /* A big local that is written before it is read: spare it -ftrivial-auto-var-init. */
 #define VH_UNINIT __attribute__((uninitialized))
+/* gcc's -march=corei7 tunes for processors on which a 32-byte store is better split in two */
+#ifdef __clang__
+#define VH_AVX2 __attribute__((target("avx2")))
+#else
+#define VH_AVX2 __attribute__((target("avx2,tune=haswell")))
+#endif
 #define VH_API __attribute__((visibility("default")))
 
 #define vh_likely(x) __builtin_expect(!!(x), 1)

@@ -54,7 +54,6 @@ step_stop_broken(struct vh_conn *c)
 		return VH_STEP_LATER;
 	for (i = 0; i < c->plan->nr; i++) {
 		struct vh_queue *q = dev->queue[i];
-
 		uint32_t broke = __atomic_exchange_n(&q->broke, 0, __ATOMIC_ACQUIRE);
 
 		/* taken once: a ring that breaks from now on is the next report's matter */

@@ -12,13 +12,6 @@
 /* sparse knows no vectors; clang checks the marker here all the same */
 #if defined(__x86_64__) && !defined(__CHECKER__)
 
-/* gcc's -march=corei7 tunes for processors on which a 32-byte store is better split in two */
-#ifdef __clang__
-#define AVX2 __attribute__((target("avx2")))
-#else
-#define AVX2 __attribute__((target("avx2,tune=haswell")))
-#endif
-
 bool
 vh_wide_usable(void)
 {
@@ -38,14 +31,14 @@ struct four {
 	__m256i len, hva;
 };
 
-static AVX2 inline __m256i
+static VH_AVX2 inline __m256i
 all(uint64_t v)
 {
 	return _mm256_set1_epi64x((long long)v);
 }
 
 /* @param shift  of the flags in the upper half */
-static AVX2 inline struct lanes
+static VH_AVX2 inline struct lanes
 begin(const struct vh_wide *w, unsigned int shift)
 {
 	uint64_t seg = w->first_seg | UINT64_C(1) << 16;
@@ -61,14 +54,14 @@ begin(const struct vh_wide *w, unsigned int shift)
 	return k;
 }
 
-static AVX2 inline __m256i
+static VH_AVX2 inline __m256i
 two(vh_desc_vec low, vh_desc_vec high)
 {
 	return _mm256_set_m128i((__m128i)high, (__m128i)low);
 }
 
 /* Descriptors at four places. */
-static AVX2 inline struct four
+static VH_AVX2 inline struct four
 load(const void __guest *a, const void __guest *b, const void __guest *c, const void __guest *d)
 {
 	__m256i ac = two(vh_guest_load_desc_vec(a), vh_guest_load_desc_vec(c));
@@ -87,7 +80,7 @@ one_in_ring(const struct vh_protect *p, const uint64_t hva[4], const uint64_t le
 		vh_protect_hits(p, hva[2], len[2]) || vh_protect_hits(p, hva[3], len[3]);
 }
 
-static AVX2 inline bool
+static VH_AVX2 inline bool
 in_ring(const struct vh_protect *p, const struct four *f)
 {
 	__m256i above = _mm256_cmpgt_epi64(_mm256_add_epi64(f->hva, f->len), all(p->lo));
@@ -102,19 +95,20 @@ in_ring(const struct vh_protect *p, const struct four *f)
 }
 
 /* All four in order? Fills len and hva. */
-static AVX2 inline bool
+static VH_AVX2 inline bool
 check(const struct lanes *k, struct four *f, const struct vh_protect *protect)
 {
 	__m256i off = _mm256_sub_epi64(f->addr, k->gpa);
 	__m256i kind = _mm256_and_si256(_mm256_xor_si256(f->hi, k->want), k->mask);
-	__m256i bad;
+	__m256i room, bad;
 
 	f->len = _mm256_and_si256(f->hi, all(UINT32_MAX));
 	/*
-	 * As signed numbers off >= 0 and off <= size - len: a region has less than 2^62 bytes, a huge off is negative
-	 * or far above. Empty: len - 1 is negative.
+	 * As signed numbers off >= 0, size - len >= 0 and size - len - off >= 0: a region has less than 2^62 bytes, so
+	 * the second cannot wrap, nor can the third where the first two hold. Empty: len - 1 is negative.
 	 */
-	bad = _mm256_or_si256(off, _mm256_sub_epi64(_mm256_sub_epi64(k->size, f->len), off));
+	room = _mm256_sub_epi64(k->size, f->len);
+	bad = _mm256_or_si256(_mm256_or_si256(off, room), _mm256_sub_epi64(room, off));
 	bad = _mm256_or_si256(bad, _mm256_sub_epi64(f->len, all(1)));
 	bad = _mm256_or_si256(_mm256_and_si256(bad, all(UINT64_C(1) << 63)), kind);
 	if (vh_unlikely(!_mm256_testz_si256(bad, bad)))
@@ -124,7 +118,7 @@ check(const struct lanes *k, struct four *f, const struct vh_protect *protect)
 }
 
 /* {a0, b0}, {a1, b1}, {a2, b2}, {a3, b3} */
-static AVX2 inline void
+static VH_AVX2 inline void
 store_pairs(void *to, __m256i a, __m256i b)
 {
 	__m256i even = _mm256_unpacklo_epi64(a, b), odd = _mm256_unpackhi_epi64(a, b);
@@ -134,7 +128,7 @@ store_pairs(void *to, __m256i a, __m256i b)
 }
 
 /* Segments and requests of four that passed; ids in the low 16 bits. */
-static AVX2 inline void
+static VH_AVX2 inline void
 append(struct lanes *k, const struct four *f, __m256i ids, struct vh_seg *seg, struct vh_req *req)
 {
 	store_pairs(seg, f->hva, f->len);
@@ -142,7 +136,7 @@ append(struct lanes *k, const struct four *f, __m256i ids, struct vh_seg *seg, s
 	k->seg = _mm256_add_epi64(k->seg, all(UINT64_C(4) << 32));
 }
 
-AVX2 unsigned int
+VH_AVX2 unsigned int
 vh_wide_packed(const struct vh_wide *w, const struct vh_packed_desc __guest *ring)
 {
 	struct lanes k = begin(w, 48);
@@ -159,7 +153,7 @@ vh_wide_packed(const struct vh_wide *w, const struct vh_packed_desc __guest *rin
 	return i;
 }
 
-AVX2 unsigned int
+VH_AVX2 unsigned int
 vh_wide_split(const struct vh_wide *w, const struct vh_avail __guest *avail, uint16_t position,
 		const struct vh_split_desc __guest *desc, uint16_t ring_mask)
 {

@@ -112,6 +112,10 @@ static const struct {
 	{ UINT64_MAX - 63, 64, VH_DESC_WRITE },
 	{ (UINT64_C(1) << 63) + RIG_BUFS, 64, VH_DESC_WRITE },
 	{ (UINT64_C(1) << 63) + RIG_BUFS, UINT32_MAX, VH_DESC_WRITE },
+	/* size - len - offset leaves the signed numbers below */
+	{ (UINT64_C(1) << 63) - 1 + RIG_GPA0, UINT32_MAX, VH_DESC_WRITE },
+	{ (UINT64_C(1) << 63) - 1 + RIG_GPA0, (uint32_t)RIG_SIZE0 + 2, VH_DESC_WRITE },
+	{ (UINT64_C(1) << 63) - 4096 + RIG_GPA0, UINT32_MAX - 4096, VH_DESC_WRITE },
 	{ RIG_GPA0, 17, VH_DESC_WRITE }, /* the first byte of the ring */
 	{ RIG_GPA0 + 100, 1, VH_DESC_WRITE },
 };
