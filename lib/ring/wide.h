@@ -27,7 +27,10 @@ struct vh_wide {
 	uint16_t mask, want; /* flags under mask must be as in want */
 };
 
-/** May it be used? Asked when a ring starts, behind EAL's initialisation: AVX2, and DPDK's --force-max-simd-bitwidth allows 256 bits. */
+/**
+ * May it be used? Asked when a ring starts, behind EAL's initialisation: AVX2, and DPDK's --force-max-simd-bitwidth
+ * allows 256 bits.
+ */
 bool vh_wide_usable(void);
 
 /**
